@@ -1,0 +1,212 @@
+import { readFileSync } from 'node:fs';
+import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
+import { ConfigError, readSettings, type FileSettings } from '../config.ts';
+import { exitCodeOf, Interrupted, UsageError } from './describe-error.ts';
+import { exitCodes } from './exit-codes.ts';
+import { Reporter } from './reporter.ts';
+import { parseBytes } from './size-text.ts';
+import { parseTime } from './time-text.ts';
+
+/** Runs the command line and sets the exit code; never throws. */
+export async function main(argv: readonly string[]): Promise<void> {
+  const program = buildProgram();
+  try {
+    applySettings(program, readSettings(process.env));
+    await program.parseAsync([...argv]);
+  } catch (error) {
+    process.exitCode = report(error, argv);
+  }
+}
+
+function report(error: unknown, argv: readonly string[]): number {
+  // Commander has said it already: help and version end well, the rest is wrong usage.
+  if (error instanceof CommanderError) return error.exitCode === 0 ? exitCodes.done : exitCodes.usage;
+  const isVerbose = argv.includes('--verbose') || process.env['TUTTI_VERBOSE'] !== undefined;
+  const reporter = new Reporter({ isJson: argv.includes('--json'), isQuiet: false, isVerbose });
+  if (error instanceof Interrupted) reporter.line('stopped; what was fetched is kept');
+  else reporter.error(error);
+  return error instanceof ConfigError ? exitCodes.usage : exitCodeOf(error);
+}
+
+function buildProgram(): Command {
+  const program = new Command('tutti')
+    .description('Plays music everywhere at the same instant: streams, caches every byte, decodes, plays.')
+    .version(packageVersion())
+    .exitOverride()
+    .showHelpAfterError('(add --help for the options and an example)')
+    .enablePositionalOptions()
+    .action(async (options) => (await import('./demo.ts')).runDemo(options));
+  addOutputOptions(addCommonOptions(program));
+  addPlay(program);
+  addWarm(program);
+  addDecode(program);
+  addProbe(program);
+  addCache(program);
+  command(program, 'doctor', 'tutti doctor')
+    .description('What this machine has for Tutti, what is missing, and how to get it')
+    .action(async (options) => (await import('./doctor.ts')).runDoctor(options));
+  return program;
+}
+
+function addPlay(program: Command): void {
+  const play = command(program, 'play', 'tutti play https://example.org/album/master.m3u8 --volume -6')
+    .description('Play URLs (HLS or progressive), files, folders or .m3u lists, one after the other without a gap')
+    .argument('<source...>', 'URL, file, folder or .m3u list')
+    .action(async (sources, options) => (await import('./play.ts')).runPlay(sources, options));
+  addOutputOptions(play)
+    .addOption(envOption('--start <time>', 'begin each track here: 90, 1:30, 2m').argParser(parseTime))
+    .addOption(envOption('--duration <time>', 'play so much of each track').argParser(parseTime))
+    .addOption(variantOption())
+    .addOption(envOption('--offline', 'play from the cache only'))
+    .addOption(envOption('--loop', 'begin again after the last track'));
+}
+
+function addWarm(program: Command): void {
+  command(program, 'warm', 'tutti warm --from party.m3u --pin')
+    .description('Fetch everything into the cache without playing')
+    .argument('[source...]', 'URL or .m3u list')
+    .addOption(envOption('--from <file>', 'read sources from a list, - for standard input'))
+    .addOption(variantOption())
+    .addOption(envOption('--concurrency <n>', 'requests at once').argParser(parseCount).default(6))
+    .action(async (sources, options) => (await import('./warm.ts')).runWarm(sources, options));
+}
+
+function addDecode(program: Command): void {
+  command(program, 'decode', 'tutti decode song.flac -o song.wav')
+    .description('Decode to PCM; - reads standard input')
+    .argument('<source>', 'URL, file or -')
+    .addOption(envOption('-o, --output <file>', 'file to write, - for standard output').default('-'))
+    .addOption(
+      envOption('--format <format>', 'wav, or samples without a header').choices(['wav', 'f32', 's16', 's24']).default('wav'),
+    )
+    .addOption(envOption('--rate <hz>', 'resample to this rate').argParser(parseCount))
+    .addOption(envOption('--channels <n>', 'mix to so many channels').argParser(parseCount))
+    .addOption(envOption('--start <time>', 'begin here').argParser(parseTime))
+    .addOption(envOption('--duration <time>', 'decode so much').argParser(parseTime))
+    .addOption(variantOption())
+    .addOption(envOption('--offline', 'read from the cache only'))
+    .action(async (source, options) => (await import('./decode.ts')).runDecode(source, options));
+}
+
+function addProbe(program: Command): void {
+  command(program, 'probe', 'tutti probe --json song.m4a')
+    .description('Container, codec, rate, channels, duration, gapless trim, tags and variants')
+    .argument('<source>', 'URL, file or -')
+    .addOption(variantOption())
+    .addOption(envOption('--offline', 'read from the cache only'))
+    .action(async (source, options) => (await import('./probe.ts')).runProbe(source, options));
+}
+
+function addCache(program: Command): void {
+  const cache = program.command('cache').description('Look after the cache').exitOverride();
+  const add = (name: string, description: string, argument?: string): void => {
+    const sub = command(
+      cache,
+      name,
+      `tutti cache ${name}${argument === undefined ? '' : ' https://example.org/song.mp3'}`,
+    ).description(description);
+    if (argument !== undefined) sub.argument(argument, 'source URL or asset id, as cache ls prints it');
+    sub.action(async (...values: unknown[]) => {
+      const { runCache } = await import('./cache.ts');
+      // Commander passes the operands, then the options, then the command.
+      await runCache(
+        name,
+        values
+          .slice(0, -2)
+          .flat()
+          .filter((value) => typeof value === 'string'),
+        sub.opts(),
+      );
+    });
+  };
+  add('ls', 'List what is cached, the most recently used first');
+  add('stat', 'Everything about one asset', '<source>');
+  add('usage', 'Bytes used, limit and free space');
+  add('path', 'Print the cache directory, or the directory of one asset', '[source]');
+  add('rm', 'Remove assets', '<source...>');
+}
+
+/** A subcommand with the options that all share, and one example in its help. */
+function command(parent: Command, name: string, example: string): Command {
+  const created = parent.command(name).exitOverride().addHelpText('after', `\nExample:\n  $ ${example}`);
+  return addCommonOptions(created);
+}
+
+function addCommonOptions(target: Command): Command {
+  return target
+    .addOption(envOption('--cache <dir>', 'cache directory'))
+    .addOption(envOption('--max-bytes <size>', 'limit of the cache, like 10GiB').argParser(parseBytes))
+    .addOption(envOption('--verbose', 'tell the causes of errors'))
+    .addOption(envOption('--quiet', 'only errors on stderr'))
+    .addOption(envOption('--json', 'newline-delimited events on stdout'));
+}
+
+function addOutputOptions(target: Command): Command {
+  return target
+    .addOption(envOption('--output <where>', 'device, null, stdout or FILE.wav'))
+    .addOption(envOption('--device <name>', 'part of a sound device’s name'))
+    .addOption(envOption('--volume <db>', 'gain in dB, at most 0').argParser(parseVolume).default(0));
+}
+
+function variantOption(): Option {
+  return envOption('--variant <choice>', 'HLS variant: auto, lowest, highest or bits per second')
+    .argParser(parseVariant)
+    .default('auto');
+}
+
+/** An option that `TUTTI_<NAME>` sets as well. */
+function envOption(flags: string, description: string): Option {
+  const option = new Option(flags, description);
+  return option.env(`TUTTI_${option.name().toUpperCase().replaceAll('-', '_')}`);
+}
+
+function parseVariant(text: string): string | number {
+  if (text === 'auto' || text === 'lowest' || text === 'highest') return text;
+  const bandwidth = Number(text);
+  if (Number.isInteger(bandwidth) && bandwidth > 0) return bandwidth;
+  throw new InvalidArgumentError('It is auto, lowest, highest or a number of bits per second.');
+}
+
+function parseVolume(text: string): number {
+  const decibels = Number(text);
+  if (text.trim() === '' || !(decibels >= -96 && decibels <= 0)) throw new InvalidArgumentError('A volume is −96 to 0 dB.');
+  return decibels;
+}
+
+function parseCount(text: string): number {
+  const count = Number(text);
+  if (!Number.isInteger(count) || count < 1) throw new InvalidArgumentError('It is a whole number above 0.');
+  return count;
+}
+
+/** Flags win over the environment, the environment over the file, the file over the defaults. */
+function applySettings(program: Command, settings: FileSettings): void {
+  const known = new Set<string>();
+  for (const target of [program, ...program.commands, ...program.commands.flatMap((parent) => parent.commands)]) {
+    for (const option of target.options) {
+      known.add(option.name()).add(`${target.name()}.${option.name()}`);
+      const value = settings.get(target.name(), option.name());
+      if (value !== undefined) target.setOptionValueWithSource(option.attributeName(), parsed(option, value, settings), 'config');
+    }
+  }
+  const unknown = settings.names.find((name) => !known.has(name));
+  if (unknown !== undefined)
+    throw new UsageError(`the settings file ${settings.file} has an unknown setting ${unknown}: see tutti --help for the names`);
+}
+
+function parsed(option: Option, value: string | number | boolean, settings: FileSettings): unknown {
+  if (typeof value === 'boolean' || option.parseArg === undefined) return value;
+  try {
+    return option.parseArg(String(value), undefined);
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    throw new UsageError(`the settings file ${settings.file} has a bad ${option.name()} (${value}): ${reason}`, { cause });
+  }
+}
+
+function packageVersion(): string {
+  const description: unknown = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8'));
+  return typeof description === 'object' && description !== null && 'version' in description
+    ? String(description.version)
+    : 'unknown';
+}

@@ -1,0 +1,57 @@
+import type { TrackInfo } from '@tutti/decode';
+import type { MediaSource } from '@tutti/stream';
+import { Track } from '../engine/track.ts';
+import { expandSources } from '../media/expand-sources.ts';
+import { openMedia, type VariantChoice } from '../media/open-media.ts';
+import { UsageError } from './describe-error.ts';
+import { openSession, type CommonOptions } from './session.ts';
+import { formatTime } from './time-text.ts';
+
+/** `tutti probe SOURCE` */
+export async function runProbe(source: string, options: CommonOptions & { readonly variant?: VariantChoice }): Promise<void> {
+  await using session = openSession(options);
+  const { reporter, signal } = session;
+  const sources = await expandSources([source]);
+  const [only] = sources;
+  if (only === undefined || sources.length > 1)
+    throw new UsageError(`probe takes one source, ${source} holds ${sources.length}: name one of them`);
+  await using media = await openMedia(only, { cache: () => session.cache(), variant: options.variant ?? 'auto', signal });
+  await using track = await Track.open(media, { signal });
+  const { info } = track;
+  if (info === undefined) throw new UsageError(`${media.label} holds no sound: name another source`);
+  const { durationSeconds } = track;
+  const variants = variantsOf(media);
+  reporter.event('probe', { source: media.label, kind: media.kind, durationSeconds, ...info, variants });
+  reporter.result(describe(media, { ...info, durationSeconds }, variants));
+}
+
+interface Variant {
+  readonly bandwidth: number;
+  readonly codecs: string | undefined;
+}
+
+function variantsOf(media: MediaSource): readonly Variant[] {
+  if (!('variants' in media) || !Array.isArray(media.variants)) return [];
+  return (media.variants as readonly Variant[]).map(({ bandwidth, codecs }) => ({ bandwidth, codecs }));
+}
+
+function describe(
+  media: MediaSource,
+  info: TrackInfo & { readonly durationSeconds: number | undefined },
+  variants: readonly Variant[],
+): string {
+  const bits = info.bitsPerSample === undefined ? '' : `, ${info.bitsPerSample} bit`;
+  const frames = info.durationFrames === undefined ? '' : ` (${info.durationFrames} frames)`;
+  const { startFrames, endFrames } = info.trim;
+  const rows: readonly (readonly [string, string])[] = [
+    ['source', media.label],
+    ['container', info.container],
+    ['codec', info.codec],
+    ['format', `${info.sampleRate} Hz, ${info.channelCount} channels${bits}`],
+    ['duration', `${formatTime(info.durationSeconds)}${frames}`],
+    ['gapless', startFrames + endFrames === 0 ? 'nothing to trim' : `${startFrames} frames at the start, ${endFrames} at the end`],
+    ...Object.entries(info.tags),
+    ...variants.map((variant) => ['variant', `${variant.bandwidth} bit/s ${variant.codecs ?? ''}`.trim()] as const),
+  ];
+  return rows.map(([name, value]) => `${name.padEnd(10)} ${value}`).join('\n');
+}

@@ -1,0 +1,311 @@
+import { DecodeWorker, type DecodeStream, type TrackInfo } from '@tutti/decode';
+import type { MediaSource, MediaSpan, SpanReader } from '@tutti/stream';
+import type { PcmFormat } from '../output/output.ts';
+
+/** One answer of `Track.read`. */
+export type TrackRead =
+  | {
+      readonly kind: 'pcm';
+      /** Interleaved, in `format`; a view of the caller's buffer. */
+      readonly samples: Float32Array;
+      /** Frame index of the first frame on the track's own timeline. */
+      readonly positionFrames: number;
+      readonly format: PcmFormat;
+    }
+  | { readonly kind: 'empty' }
+  | { readonly kind: 'end' };
+
+/** One span being played: a decoder's stream, or silence for a gap. */
+interface OpenSpan {
+  readonly info: TrackInfo | undefined;
+  readonly format: PcmFormat;
+  /** Track position of the span's frame 0. */
+  readonly baseFrames: number;
+  /** Frames of the span to skip because they lie before the wanted position. */
+  dropFrames: number;
+  /** Frame at which the decoder was told to begin. */
+  readonly startFrame: number;
+  readonly lostPackets: number;
+  read(
+    into: Float32Array,
+  ):
+    | { readonly kind: 'pcm'; readonly frameCount: number; readonly positionFrames: number }
+    | { readonly kind: 'empty' }
+    | { readonly kind: 'end' };
+  waitReadable(signal: AbortSignal): Promise<void>;
+  seek(frame: number, signal: AbortSignal): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** Assumed for a gap before any sound: the CD's format. */
+const defaultFormat: PcmFormat = { sampleRate: 44_100, channelCount: 2 };
+
+/**
+ * One media source as a continuous run of PCM: opens its spans one after the other on one decode worker, the next before the
+ * current one has been read to its end, and joins them frame by frame.
+ */
+export class Track implements AsyncDisposable {
+  readonly #source: MediaSource;
+  readonly #worker: DecodeWorker;
+  #iterator: AsyncIterator<MediaSpan> | undefined;
+  #current: OpenSpan | undefined;
+  #next: Promise<OpenSpan | undefined> | undefined;
+  #preparation = new AbortController();
+  #info: TrackInfo | undefined;
+  #positionFrames = 0;
+  #lostPackets = 0;
+  #isClosed = false;
+
+  private constructor(source: MediaSource, worker: DecodeWorker) {
+    this.#source = source;
+    this.#worker = worker;
+  }
+
+  /**
+   * Opens `source` at `startSeconds` and resolves when its first span is ready to be read. The track owns neither the source nor its
+   * cache: close the track first, then the source. Abort closes what was opened.
+   */
+  static async open(
+    source: MediaSource,
+    options: { readonly startSeconds?: number; readonly signal?: AbortSignal } = {},
+  ): Promise<Track> {
+    options.signal?.throwIfAborted();
+    const track = new Track(source, DecodeWorker.start());
+    try {
+      await track.#start(options.startSeconds ?? 0, options.signal);
+      return track;
+    } catch (error) {
+      await track.close();
+      throw error;
+    }
+  }
+
+  get source(): MediaSource {
+    return this.#source;
+  }
+
+  /** What the decoder learned from the first span; `undefined` while only gaps were met. */
+  get info(): TrackInfo | undefined {
+    return this.#info;
+  }
+
+  get format(): PcmFormat {
+    return this.#current?.format ?? defaultFormat;
+  }
+
+  /** Frame index of the next frame that `read` gives. */
+  get positionFrames(): number {
+    return this.#positionFrames;
+  }
+
+  /** Damaged packets that were left out so far. */
+  get lostPackets(): number {
+    return this.#lostPackets + (this.#current?.lostPackets ?? 0);
+  }
+
+  /** Length in seconds: by the decoder for a file, by the playlist for HLS. */
+  get durationSeconds(): number | undefined {
+    const frames = this.#source.kind === 'hls' ? undefined : this.#info?.durationFrames;
+    return frames === undefined || this.#info === undefined ? this.#source.durationSeconds : frames / this.#info.sampleRate;
+  }
+
+  /** Copies out what is decoded, at most `into.length` samples. Throws what ended the decoding. */
+  read(into: Float32Array): TrackRead {
+    const span = this.#current;
+    if (span === undefined) return { kind: this.#next === undefined ? 'end' : 'empty' };
+    const { channelCount } = span.format;
+    const result = span.read(into.subarray(0, into.length - (into.length % channelCount)));
+    if (result.kind === 'end') {
+      if (this.#next !== undefined) this.#advance(span, this.#next);
+      return { kind: 'empty' };
+    }
+    if (result.kind === 'empty') return result;
+    const surplus = Math.min(result.frameCount, Math.max(0, span.dropFrames - result.positionFrames));
+    if (surplus === result.frameCount) return { kind: 'empty' };
+    const positionFrames = span.baseFrames + result.positionFrames + surplus;
+    this.#positionFrames = positionFrames + result.frameCount - surplus;
+    const samples = into.subarray(surplus * channelCount, result.frameCount * channelCount);
+    return { kind: 'pcm', samples, positionFrames, format: span.format };
+  }
+
+  /** Resolves when `read` will give something new. Rejects with what made the next span fail. Abort only stops waiting. */
+  async waitReadable(options: { readonly signal: AbortSignal }): Promise<void> {
+    options.signal.throwIfAborted();
+    if (this.#current === undefined && this.#next !== undefined) await untilAborted(this.#next, options.signal);
+    await this.#current?.waitReadable(options.signal);
+  }
+
+  /** Moves to `seconds` from the beginning; the next `read` gives the frame there. */
+  async seek(seconds: number, options: { readonly signal: AbortSignal }): Promise<void> {
+    const span = this.#current;
+    const target = Math.max(0, seconds);
+    if (span !== undefined && this.#source.kind !== 'hls' && span.info?.isSeekable === true) {
+      const frame = Math.round(target * span.format.sampleRate);
+      await span.seek(frame, options.signal);
+      this.#positionFrames = frame;
+      return;
+    }
+    await this.#stopSpans();
+    await this.#start(target, options.signal);
+  }
+
+  /** Stops decoding and releases every reader; the source stays open. Idempotent. */
+  async close(): Promise<void> {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    this.#preparation.abort();
+    // The worker first: a decoder that waits for bytes gives up its readers only then.
+    await this.#worker.close();
+    await this.#stopSpans();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+
+  async #start(startSeconds: number, signal: AbortSignal | undefined): Promise<void> {
+    this.#preparation = new AbortController();
+    this.#iterator = this.#source.spans({ startSeconds, signal: this.#preparation.signal })[Symbol.asyncIterator]();
+    this.#next = this.#prepare();
+    const span = await (signal === undefined ? this.#next : untilAborted(this.#next, signal));
+    this.#adopt(span);
+    this.#positionFrames = span === undefined ? 0 : span.baseFrames + span.dropFrames + span.startFrame;
+  }
+
+  /** Opens the span after the ones that were prepared before; `undefined` at the end of the source. */
+  async #prepare(): Promise<OpenSpan | undefined> {
+    const { signal } = this.#preparation;
+    const step = await this.#iterator?.next();
+    if (step === undefined || step.done === true) return undefined;
+    const span = await this.#openSpan(step.value, signal);
+    if (signal.aborted) {
+      await span.close();
+      throw signal.reason;
+    }
+    this.#info ??= span.info;
+    return span;
+  }
+
+  #adopt(span: OpenSpan | undefined): void {
+    this.#current = span;
+    this.#next = span === undefined ? undefined : this.#prepare();
+    // A failure is thrown where the span is waited for; until then it must not count as unhandled.
+    this.#next?.catch(() => {});
+  }
+
+  /** The current span was read to its end: goes on with the prepared one as soon as it is there. */
+  #advance(finished: OpenSpan, next: Promise<OpenSpan | undefined>): void {
+    const { signal } = this.#preparation;
+    this.#lostPackets += finished.lostPackets;
+    this.#current = undefined;
+    this.#next = (async () => {
+      await finished.close();
+      const span = await next;
+      if (!signal.aborted) this.#adopt(span);
+      return span;
+    })();
+    this.#next.catch(() => {});
+  }
+
+  async #openSpan(span: MediaSpan, signal: AbortSignal): Promise<OpenSpan> {
+    if (span.isGap) return gapSpan(span, this.#current?.format ?? defaultFormat);
+    const reader = span.openReader(this.#worker.doorbell);
+    let stream: DecodeStream | undefined;
+    try {
+      stream = await this.#worker.open(reader.spec, { signal });
+      const { sampleRate } = stream.info;
+      const offsetFrames = Math.round(span.offsetSeconds * sampleRate);
+      if (span.isSeekable && stream.info.isSeekable && offsetFrames > 0) {
+        await stream.seek(offsetFrames, { signal });
+        return decodedSpan({ span, stream, reader, startFrame: offsetFrames, dropFrames: 0 });
+      }
+      return decodedSpan({ span, stream, reader, startFrame: 0, dropFrames: offsetFrames });
+    } catch (error) {
+      await stream?.close();
+      await reader.release();
+      throw error;
+    }
+  }
+
+  async #stopSpans(): Promise<void> {
+    this.#preparation.abort();
+    const [current, next] = [this.#current, this.#next];
+    this.#current = undefined;
+    this.#next = undefined;
+    await current?.close();
+    const prepared = await next?.catch(() => undefined);
+    if (prepared !== current) await prepared?.close();
+    await this.#iterator?.return?.();
+    this.#iterator = undefined;
+  }
+}
+
+interface DecodedSpanParts {
+  readonly span: MediaSpan;
+  readonly stream: DecodeStream;
+  readonly reader: SpanReader;
+  readonly startFrame: number;
+  readonly dropFrames: number;
+}
+
+function decodedSpan({ span, stream, reader, startFrame, dropFrames }: DecodedSpanParts): OpenSpan {
+  const format: PcmFormat = { sampleRate: stream.info.sampleRate, channelCount: stream.info.channelCount };
+  return {
+    info: stream.info,
+    format,
+    baseFrames: Math.round(span.startSeconds * format.sampleRate),
+    dropFrames,
+    startFrame,
+    get lostPackets() {
+      return stream.lostPackets;
+    },
+    read: (into) => stream.read(into),
+    waitReadable: (signal) => stream.waitReadable({ signal }),
+    async seek(frame, signal) {
+      this.dropFrames = 0;
+      await stream.seek(frame, { signal });
+    },
+    async close() {
+      await stream.close();
+      await reader.release();
+    },
+  };
+}
+
+function gapSpan(span: MediaSpan, format: PcmFormat): OpenSpan {
+  const frameCount = Math.round((span.durationSeconds ?? 0) * format.sampleRate);
+  let position = Math.min(frameCount, Math.round(span.offsetSeconds * format.sampleRate));
+  return {
+    info: undefined,
+    format,
+    baseFrames: Math.round(span.startSeconds * format.sampleRate),
+    dropFrames: 0,
+    startFrame: position,
+    lostPackets: 0,
+    read(into) {
+      const count = Math.min(frameCount - position, into.length / format.channelCount);
+      if (count === 0) return { kind: 'end' };
+      into.fill(0, 0, count * format.channelCount);
+      position += count;
+      return { kind: 'pcm', frameCount: count, positionFrames: position - count };
+    },
+    async waitReadable() {},
+    async seek(frame) {
+      position = Math.min(frame, frameCount);
+    },
+    async close() {},
+  };
+}
+
+/** The promise, or the signal's reason as soon as it aborts. The promise itself goes on. */
+async function untilAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+  signal.throwIfAborted();
+  const { promise: aborted, reject } = Promise.withResolvers<never>();
+  const onAbort = (): void => reject(signal.reason);
+  signal.addEventListener('abort', onAbort, { once: true });
+  try {
+    return await Promise.race([work, aborted]);
+  } finally {
+    signal.removeEventListener('abort', onAbort);
+  }
+}

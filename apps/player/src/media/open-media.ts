@@ -1,0 +1,79 @@
+import type { MediaSource } from '@tutti/stream';
+import type { Cache } from '../compose.ts';
+import { isHttpUrl } from './expand-sources.ts';
+import { openStdinSource } from './stdin-source.ts';
+
+/** Which rung of an HLS ladder: by measured throughput, an end of the ladder, or the highest not above so many bits per second. */
+export type VariantChoice = 'auto' | 'lowest' | 'highest' | number;
+
+export interface OpenMediaOptions {
+  /** Needed for URLs; opened at the first one. */
+  readonly cache: Cache | (() => Promise<Cache>);
+  /** Default `auto`. */
+  readonly variant?: VariantChoice;
+  readonly signal?: AbortSignal;
+}
+
+/**
+ * Opens a URL (HLS or progressive), a local file, or standard input (`-`) for playing. The caller closes it before the cache.
+ * Rejects with the typed error of the layer that failed; abort leaves the bytes fetched so far in the cache.
+ */
+export async function openMedia(source: string, options: OpenMediaOptions): Promise<MediaSource> {
+  const { signal } = options;
+  signal?.throwIfAborted();
+  if (source === '-') return openStdinSource();
+  if (!isHttpUrl(source)) return (await import('@tutti/stream')).openLocalFileSource(source);
+  const cache = typeof options.cache === 'function' ? await options.cache() : options.cache;
+  return /\.m3u8$/i.test(pathOf(source)) ? openHlsUrl(source, cache, options) : openUrl(source, cache, options);
+}
+
+/** A URL that does not look like a playlist may be one all the same: its first bytes tell. */
+async function openUrl(url: string, cache: Cache, options: OpenMediaOptions): Promise<MediaSource> {
+  const signal = options.signal ?? neverAborted;
+  const { openFileSource } = await import('@tutti/stream');
+  const asset = await cache.store.asset(url, { signal });
+  try {
+    const file = await openFileSource({ url, asset, client: cache.client, signal });
+    const { contentType, head } = await file.sniff({ signal });
+    if (!isPlaylist(contentType, head)) return closingToo(file, asset);
+    await file.close();
+    await asset.discard(asset.key('media', url));
+  } catch (error) {
+    await asset.close();
+    throw error;
+  }
+  await asset.close();
+  return openHlsUrl(url, cache, options);
+}
+
+async function openHlsUrl(url: string, cache: Cache, options: OpenMediaOptions): Promise<MediaSource> {
+  const signal = options.signal ?? neverAborted;
+  const { openHls } = await import('@tutti/hls');
+  const asset = await cache.store.asset(url, { signal });
+  try {
+    return closingToo(await openHls({ url, asset, client: cache.client, variant: options.variant ?? 'auto', signal }), asset);
+  } catch (error) {
+    await asset.close();
+    throw error;
+  }
+}
+
+const neverAborted = new AbortController().signal;
+
+function isPlaylist(contentType: string | undefined, head: Uint8Array): boolean {
+  return /mpegurl/i.test(contentType ?? '') || /^\uFEFF?#EXTM3U/.test(new TextDecoder().decode(head.subarray(0, 16)));
+}
+
+function pathOf(url: string): string {
+  return URL.parse(url)?.pathname ?? url;
+}
+
+/** The source, with a `close` that closes what it was opened from as well. */
+function closingToo<Source extends MediaSource>(source: Source, owner: { close(): Promise<void> }): Source {
+  const closeSource = source.close.bind(source);
+  const close = async (): Promise<void> => {
+    await closeSource();
+    await owner.close();
+  };
+  return Object.assign(source, { close, [Symbol.asyncDispose]: close });
+}

@@ -1,0 +1,68 @@
+import type { FillProgress, FillReport } from '@tutti/stream';
+import type { Cache } from '../compose.ts';
+import { openMedia, type VariantChoice } from './open-media.ts';
+
+export interface WarmOptions {
+  readonly cache: Cache;
+  /** Which rungs of an HLS ladder. Default `auto`. */
+  readonly variant?: VariantChoice;
+  /** Resources fetched at once. Default 6. */
+  readonly concurrency?: number;
+  readonly onProgress?: (source: string, progress: FillProgress) => void;
+  readonly signal?: AbortSignal;
+}
+
+/** What became of one source. */
+export interface WarmReport extends FillReport {
+  readonly source: string;
+  /** Why the source could not be opened or finished; `undefined` when nothing was thrown. */
+  readonly error: unknown;
+  readonly networkBytes: number;
+  readonly cachedBytes: number;
+  readonly requestCount: number;
+}
+
+/**
+ * Fetches everything that playing the sources would need, one source after the other. Failures are in the reports, never thrown;
+ * abort is: what was fetched until then stays and is not fetched again.
+ */
+export async function warm(sources: readonly string[], options: WarmOptions): Promise<readonly WarmReport[]> {
+  const reports: WarmReport[] = [];
+  for (const source of sources) {
+    options.signal?.throwIfAborted();
+    reports.push(await warmOne(source, options));
+  }
+  return reports;
+}
+
+async function warmOne(source: string, options: WarmOptions): Promise<WarmReport> {
+  const { cache, concurrency, onProgress, signal, variant } = options;
+  try {
+    await using media = await openMedia(source, {
+      cache,
+      ...(variant === undefined ? {} : { variant }),
+      ...(signal === undefined ? {} : { signal }),
+    });
+    const report = await media.fill({
+      ...(signal === undefined ? {} : { signal }),
+      ...(concurrency === undefined ? {} : { concurrency }),
+      onProgress: (progress) => onProgress?.(source, progress),
+    });
+    return { ...report, ...media.counters, source, error: undefined };
+  } catch (error) {
+    signal?.throwIfAborted();
+    return { ...nothingDone, source, error };
+  }
+}
+
+const nothingDone = {
+  isComplete: false,
+  missing: [],
+  doneBytes: 0,
+  totalBytes: undefined,
+  doneResources: 0,
+  totalResources: undefined,
+  networkBytes: 0,
+  cachedBytes: 0,
+  requestCount: 0,
+} as const;

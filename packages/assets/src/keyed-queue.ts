@@ -1,0 +1,17 @@
+/** Runs tasks of one key one after the other; tasks of different keys run side by side. Remembers only keys in use. */
+export class KeyedQueue {
+  readonly #tails = new Map<string, Promise<void>>();
+
+  async run<T>(key: string, task: () => Promise<T>): Promise<T> {
+    const before = this.#tails.get(key);
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#tails.set(key, promise);
+    await before;
+    try {
+      return await task();
+    } finally {
+      if (this.#tails.get(key) === promise) this.#tails.delete(key);
+      resolve();
+    }
+  }
+}

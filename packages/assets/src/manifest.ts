@@ -1,0 +1,196 @@
+import { appendFile, stat } from 'node:fs/promises';
+import { readAtomic, toStorageError, writeAtomic, type StorageError } from '@tutti/storage';
+import * as z from 'zod/mini';
+import type { ResourceEntry } from './asset-store.ts';
+import { isResourcePath } from './resource-key.ts';
+
+/** File name of an asset's manifest. */
+export const MANIFEST_NAME = 'manifest.jsonl';
+/** A manifest larger than this is not ours: 64 MiB hold some two hundred thousand entries. */
+const MAX_MANIFEST_BYTES = 64 * 1024 * 1024;
+const MANIFEST_MODE = 0o600;
+
+const offset = z.int().check(z.nonnegative());
+const assetRecord = z.object({ type: z.literal('asset'), url: z.string() });
+const discardRecord = z.object({ type: z.literal('discard'), relPath: z.string() });
+const resourceRecord = z.object({
+  type: z.literal('resource'),
+  relPath: z.string().check(z.refine(isResourcePath)),
+  length: offset,
+  sha256: z.string().check(z.regex(/^[0-9a-f]{64}$/)),
+  validator: z.string(),
+  totalLength: z.optional(offset),
+  contentType: z.optional(z.string()),
+  transformId: z.optional(z.string()),
+  finalUrl: z.optional(z.string()),
+  isValidated: z.boolean(),
+});
+const record = z.discriminatedUnion('type', [assetRecord, discardRecord, resourceRecord]);
+type ManifestRecord = z.infer<typeof record>;
+
+export interface ManifestOptions {
+  readonly path: string;
+  /** URL to write into a new manifest. */
+  readonly url: string | undefined;
+  /** Keep changes in memory only. */
+  readonly isReadOnly: boolean;
+  /** Told when a line could not be appended: the entry is then known to this process alone, and adopted by the next. */
+  readonly onError: (error: StorageError) => void;
+}
+
+/**
+ * What an asset's complete resources are: an append-only journal, one JSON object a line, the last line about a resource
+ * counting. Lines that make no sense are skipped. In memory it is one entry per resource of an open asset.
+ */
+export class Manifest {
+  readonly #options: ManifestOptions;
+  readonly #entries = new Map<string, ResourceEntry>();
+  #url: string | undefined;
+  #lineCount = 0;
+  #readBytes = -1;
+  #needsNewline = false;
+  #appending: Promise<void> = Promise.resolve();
+
+  private constructor(options: ManifestOptions) {
+    this.#options = options;
+    this.#url = options.url;
+  }
+
+  /** Reads the journal, or begins an empty one. Throws `StorageError` only when the file cannot be read. */
+  static async load(options: ManifestOptions): Promise<Manifest> {
+    const manifest = new Manifest(options);
+    await manifest.#read();
+    return manifest;
+  }
+
+  /** Modification time of a file in milliseconds since 1970: that of a manifest says when its asset was used last. */
+  static async usedAtMs(path: string): Promise<number | undefined> {
+    return stat(path).then(
+      ({ mtimeMs }) => mtimeMs,
+      () => undefined,
+    );
+  }
+
+  /** URL of the asset; `undefined` when the line that said so is lost. */
+  get url(): string | undefined {
+    return this.#url;
+  }
+
+  get entryCount(): number {
+    return this.#entries.size;
+  }
+
+  entry(relPath: string): ResourceEntry | undefined {
+    return this.#entries.get(relPath);
+  }
+
+  entries(): readonly ResourceEntry[] {
+    return [...this.#entries.values()];
+  }
+
+  /** Records a resource whose file is in its place. Settles when the line is written, or could not be. */
+  async set(entry: ResourceEntry): Promise<void> {
+    this.#entries.set(entry.relPath, entry);
+    await this.#append(toRecord(entry));
+  }
+
+  async delete(relPath: string): Promise<void> {
+    if (this.#entries.delete(relPath)) await this.#append({ type: 'discard', relPath });
+  }
+
+  /** Reads again when another process has written since. */
+  async refresh(): Promise<void> {
+    const size = await sizeOf(this.#options.path);
+    if (size !== undefined && size !== this.#readBytes) await this.#read();
+  }
+
+  /** Waits for lines on their way and rewrites the journal when it holds lines that no longer count. */
+  async compact(): Promise<void> {
+    await this.#appending;
+    if (this.#options.isReadOnly || this.#lineCount <= this.#entries.size + 1) return;
+    const header: ManifestRecord[] = this.#url === undefined ? [] : [{ type: 'asset', url: this.#url }];
+    const records = [...header, ...this.entries().map(toRecord)];
+    await writeAtomic(this.#options.path, records.map(toLine).join(''), { mode: MANIFEST_MODE });
+    this.#lineCount = records.length;
+  }
+
+  async #read(): Promise<void> {
+    const size = await sizeOf(this.#options.path);
+    if (size === undefined || size > MAX_MANIFEST_BYTES) return;
+    const bytes = await readAtomic(this.#options.path);
+    if (bytes === undefined) return;
+    this.#readBytes = bytes.length;
+    this.#entries.clear();
+    const text = new TextDecoder().decode(bytes);
+    this.#needsNewline = text !== '' && !text.endsWith('\n');
+    for (const line of text.split('\n')) {
+      if (line === '') continue;
+      this.#lineCount += 1;
+      const parsed = parseLine(line);
+      if (parsed !== undefined) this.#apply(parsed);
+    }
+  }
+
+  #apply(parsed: ManifestRecord): void {
+    switch (parsed.type) {
+      case 'asset':
+        this.#url = parsed.url;
+        return;
+      case 'discard':
+        this.#entries.delete(parsed.relPath);
+        return;
+      case 'resource':
+        this.#entries.set(parsed.relPath, toEntry(parsed));
+    }
+  }
+
+  #append(line: ManifestRecord): Promise<void> {
+    if (this.#options.isReadOnly) return Promise.resolve();
+    this.#appending = this.#appending.then(() => this.#write(line));
+    return this.#appending;
+  }
+
+  async #write(line: ManifestRecord): Promise<void> {
+    const { path, url } = this.#options;
+    const isNew = this.#lineCount === 0 && url !== undefined;
+    const text = `${this.#needsNewline ? '\n' : ''}${isNew ? toLine({ type: 'asset', url }) : ''}${toLine(line)}`;
+    try {
+      await appendFile(path, text, { mode: MANIFEST_MODE });
+      this.#needsNewline = false;
+      this.#lineCount += isNew ? 2 : 1;
+    } catch (error) {
+      // Part of the line may be there.
+      this.#needsNewline = true;
+      this.#lineCount += 1;
+      this.#options.onError(toStorageError(error, `append to ${path}`, path));
+    }
+  }
+}
+
+function parseLine(line: string): ManifestRecord | undefined {
+  try {
+    return record.parse(JSON.parse(line));
+  } catch {
+    return undefined;
+  }
+}
+
+function toLine(line: ManifestRecord): string {
+  return `${JSON.stringify(line)}\n`;
+}
+
+function toRecord({ relPath, length, sha256, origin, finalUrl, isValidated }: ResourceEntry): ManifestRecord {
+  return { type: 'resource', relPath, length, sha256, ...origin, finalUrl, isValidated };
+}
+
+function toEntry({ relPath, length, sha256, finalUrl, isValidated, ...origin }: z.infer<typeof resourceRecord>): ResourceEntry {
+  const { validator, totalLength, contentType, transformId } = origin;
+  return { relPath, length, sha256, origin: { validator, totalLength, contentType, transformId }, finalUrl, isValidated };
+}
+
+async function sizeOf(path: string): Promise<number | undefined> {
+  return stat(path).then(
+    ({ size }) => size,
+    () => undefined,
+  );
+}

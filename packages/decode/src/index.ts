@@ -1,0 +1,18 @@
+/**
+ * Symphonia compiled to WebAssembly: bytes in, PCM out; in this thread (`Decoder`) or in a worker (`DecodeWorker`).
+ *
+ * @module
+ */
+export type { ByteSource, CreateByteSource, ReaderContext } from './byte-source.ts';
+export { bytesSource } from './bytes-source.ts';
+export { DecodeError, type DecodeErrorCode } from './decode-error.ts';
+export type { DecodeSpec } from './decode-spec.ts';
+export type { DecodeStream } from './decode-stream.ts';
+export { DecodeWorker, type DecodeWorkerOptions } from './decode-worker.ts';
+export { Decoder, type DecoderOptions } from './decoder.ts';
+export { fileByteSource } from './file-source.ts';
+export type { MediaHint } from './media-hint.ts';
+export type { PcmRead } from './pcm-ring.ts';
+export { Resampler, type ResampledCounts, type ResamplerOptions } from './resampler.ts';
+export { loadSymphoniaModule } from './symphonia-module.ts';
+export type { PcmChunk, TrackInfo } from './track-info.ts';

@@ -1,0 +1,20 @@
+//! Symphonia behind a small C interface for WebAssembly: bytes in through two imports, trimmed PCM with frame positions
+//! out. Everything but `abi` is ordinary Rust and is tested natively.
+
+#[cfg(target_arch = "wasm32")]
+mod abi;
+pub mod clock;
+pub mod codec_name;
+pub mod describe;
+pub mod failure;
+pub mod gapless;
+pub mod mp4;
+pub mod ogg;
+pub mod opening;
+mod packets;
+mod seek;
+pub mod session;
+pub mod sniff;
+pub mod source;
+mod start;
+pub mod tags;

@@ -1,0 +1,154 @@
+//! From bytes to a format reader and a decoder, and from Symphonia's errors to ours.
+
+use symphonia::core::codecs::CodecParameters;
+use symphonia::core::codecs::audio::well_known::CODEC_ID_AAC;
+use symphonia::core::codecs::audio::{AudioCodecId, AudioCodecParameters, AudioDecoder, AudioDecoderOptions};
+use symphonia::core::errors::Error;
+use symphonia::core::formats::probe::{Hint, Probe, ProbeOptions};
+use symphonia::core::formats::{FormatOptions, FormatReader, Track, TrackType};
+use symphonia::core::meta::MetadataOptions;
+use symphonia::core::units::TimeBase;
+use symphonia::default::{formats, get_codecs, meta};
+
+use crate::clock::Timing;
+use crate::codec_name::{container_name, refused_name, sample_entry_name};
+use crate::failure::Failure;
+use crate::mp4::{Mp4Head, read_head};
+use crate::ogg::is_chained;
+use crate::sniff::{Family, Sniffed, sniff};
+use crate::source::Source;
+
+/// A format reader and decoder at the first packet of the audio track.
+pub struct Opened {
+    pub format: Box<dyn FormatReader>,
+    pub decoder: Box<dyn AudioDecoder>,
+    pub track: OpenedTrack,
+}
+
+#[derive(Clone)]
+pub struct OpenedTrack {
+    pub id: u32,
+    pub codec: AudioCodecId,
+    pub params: AudioCodecParameters,
+    pub time_base: Option<TimeBase>,
+    pub frames: Option<u64>,
+    pub delay: u32,
+    pub padding: u32,
+    pub container: String,
+}
+
+impl<'a> Timing<'a> {
+    /// Of a track whose packets decode to `packet_frames` frames at `rate`.
+    pub fn of(track: &'a OpenedTrack, rate: u32, packet_frames: i64) -> Self {
+        Timing {
+            time_base: track.time_base.or_else(|| TimeBase::try_from_recip(rate)).unwrap_or_default(),
+            rate,
+            codec: track.codec,
+            container: &track.container,
+            packet_frames,
+            setup: track.params.extra_data.as_deref(),
+        }
+    }
+}
+
+/// What is found out once, before the first format reader is made.
+pub struct Examined {
+    pub family: Family,
+    pub mp4: Option<Mp4Head>,
+    /// Several Ogg streams, one behind the other.
+    pub is_chained: bool,
+}
+
+/// Looks at the head of the source and refuses by name what is not decoded.
+pub fn examine(source: &Source) -> Result<Examined, Failure> {
+    let family = match sniff(source).map_err(|_| Failure::Source)? {
+        Sniffed::Family(family) => family,
+        Sniffed::Empty => return Err(Failure::Empty("the source holds no bytes".into())),
+        Sniffed::Unsupported(codec, container) => return Err(unsupported(codec, container)),
+        Sniffed::NotMedia(what) => return Err(Failure::NotMedia(format!("this is {what}, not audio"))),
+    };
+    // Ogg finds its duration at the end, Matroska its cues; the others only make estimates of the length.
+    source.hide_length(matches!(family, Family::Mp4 | Family::Other));
+    let mp4 = if family == Family::Mp4 { read_head(source).map_err(|_| Failure::Source)? } else { None };
+    let is_chained = family == Family::Ogg && is_chained(source).map_err(|_| Failure::Source)?;
+    Ok(Examined { family, mp4, is_chained })
+}
+
+pub fn open(source: &Source, examined: &Examined) -> Result<Opened, Failure> {
+    let format = make_reader(source, examined)?;
+    let container = container_name(format.format_info().short_name).to_owned();
+    let Some(track) = choose_track(format.as_ref()) else { return Err(refuse_tracks(examined, &container)) };
+    let Some(CodecParameters::Audio(params)) = track.codec_params.clone() else {
+        return Err(refuse_tracks(examined, &container));
+    };
+    let track = OpenedTrack {
+        id: track.id,
+        codec: params.codec,
+        time_base: track.time_base,
+        frames: track.num_frames,
+        delay: track.delay.unwrap_or(0),
+        padding: track.padding.unwrap_or(0),
+        params,
+        container,
+    };
+    let decoder = make_decoder(&track)?;
+    Ok(Opened { format, decoder, track })
+}
+
+fn make_reader(source: &Source, examined: &Examined) -> Result<Box<dyn FormatReader>, Failure> {
+    let metadata = MetadataOptions::default();
+    let opened = probe().probe(&Hint::new(), source.stream(), FormatOptions::default(), metadata);
+    if source.has_failed() {
+        return Err(Failure::Source);
+    }
+    opened.map_err(|error| match error {
+        Error::Unsupported(reason) if reason.starts_with("core (probe)") => match examined.family {
+            Family::Other => Failure::NotMedia("no audio format that we know is recognised in these bytes".into()),
+            _ => Failure::Damaged("the file is too damaged to be opened".into()),
+        },
+        Error::Unsupported(reason) if !reason.contains("missing") => Failure::Unsupported(reason.into()),
+        error => Failure::Damaged(format!("the file cannot be opened: {error}")),
+    })
+}
+
+/// All formats. Of the metadata only what stands at the head: ID3v1 and APE tags would cost a read at the end of every
+/// file before the first sample.
+fn probe() -> Probe {
+    let mut probe = Probe::new_with_options(&ProbeOptions::default());
+    probe.register_format::<formats::AdtsReader<'_>>();
+    probe.register_format::<formats::CafReader<'_>>();
+    probe.register_format::<formats::FlacReader<'_>>();
+    probe.register_format::<formats::IsoMp4Reader<'_>>();
+    probe.register_format::<formats::MpaReader<'_>>();
+    probe.register_format::<formats::AiffReader<'_>>();
+    probe.register_format::<formats::WavReader<'_>>();
+    probe.register_format::<formats::OggReader<'_>>();
+    probe.register_format::<formats::MkvReader<'_>>();
+    probe.register_metadata::<meta::Id3v2Reader<'_>>();
+    probe
+}
+
+pub fn choose_track(format: &dyn FormatReader) -> Option<&Track> {
+    format.default_track(TrackType::Audio).or_else(|| format.first_track(TrackType::Audio))
+}
+
+pub fn make_decoder(track: &OpenedTrack) -> Result<Box<dyn AudioDecoder>, Failure> {
+    // Trimming is done by the session, on frame indexes.
+    let options = AudioDecoderOptions::default().gapless(false);
+    get_codecs().make_audio_decoder(&track.params, &options).map_err(|error| match error {
+        Error::Unsupported(_) => unsupported(&refused_name(&track.params), &track.container),
+        Error::DecodeError(_) if track.codec == CODEC_ID_AAC => unsupported(&refused_name(&track.params), &track.container),
+        error => Failure::Damaged(format!("the codec's setup is damaged: {error}")),
+    })
+}
+
+fn refuse_tracks(examined: &Examined, container: &str) -> Failure {
+    match examined.mp4.as_ref().and_then(|head| head.audio_tracks.first()) {
+        Some(track) => unsupported(&sample_entry_name(track.sample_entry), container),
+        None => Failure::Empty(format!("there is no audio track in this {container} file")),
+    }
+}
+
+pub fn unsupported(codec: &str, container: &str) -> Failure {
+    Failure::Unsupported(format!("{codec} in {container} is not supported"))
+}

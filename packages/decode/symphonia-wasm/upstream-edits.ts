@@ -1,0 +1,41 @@
+/** One small change to an upstream source, made in the build's own copy. The licence of the edited file stays its own. */
+export interface UpstreamEdit {
+  /** File below the vendored sources, crate folder first. */
+  readonly file: string;
+  readonly find: string;
+  readonly replace: string;
+  readonly reason: string;
+}
+
+export const upstreamEdits: readonly UpstreamEdit[] = [
+  {
+    file: 'symphonia-codec-aac/src/aac/mod.rs',
+    find: '0xd | 0xe => self.asc.sbr_present = true,',
+    replace: '0xd | 0xe => return unsupported_error("aac: spectral band replication"),',
+    reason:
+      'HE-AAC that announces itself only inside its packets would play as its core alone: half the rate, no treble, no ' +
+      'error. Upstream chose to play it so (pdeljanov/Symphonia#481; a decoder is proposed in #473).',
+  },
+  {
+    file: 'symphonia-codec-vorbis/src/lib.rs',
+    find: 'for coupling in mapping.couplings.iter() {',
+    replace: 'for coupling in mapping.couplings.iter().rev() {',
+    reason:
+      'Inverse coupling runs from the last step to the first (Vorbis I, section 4.3.5); the other order shows with more ' +
+      'than one step, that is with 5.1 (0.9 dB SNR instead of 138 dB).',
+  },
+  {
+    file: 'symphonia-format-riff/src/common.rs',
+    find: 'return decode_error("riff: chunk length exceeds parent (list) chunk length");',
+    replace: 'return Ok(None);',
+    reason:
+      'A tag that reaches over the end of its LIST, as writers that forget the pad byte leave it, is no reason not to play ' +
+      'the audio behind it: the list ends there.',
+  },
+  {
+    file: 'symphonia-format-mkv/src/segment.rs',
+    find: 'uid: uid.ok_or(EbmlError::ElementError("mkv: missing edition uid"))?,',
+    replace: 'uid: uid.unwrap_or(NonZeroU64::MIN),',
+    reason: 'EditionUID is optional (RFC 9559, section 5.1.7.1.1); without it the whole file was refused.',
+  },
+];

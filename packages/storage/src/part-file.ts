@@ -1,0 +1,180 @@
+import { dirname, resolve } from 'node:path';
+import type { ByteRange } from './byte-range.ts';
+import type { FileSystem } from './file-system.ts';
+import { formatSidecar, partPath, readSidecar, sidecarPath, type PartSidecar } from './part-sidecar.ts';
+import { isSameProcess, livenessOf, ownIdentity } from './process-identity.ts';
+import { RangeSet } from './range-set.ts';
+import { StorageError } from './storage-error.ts';
+
+/**
+ * Paths that this process is writing. Module state on purpose: two stores in one process know nothing of each other, and
+ * the file system cannot tell them apart by pid.
+ */
+const claimedPaths = new Set<string>();
+
+/** What a sidecar says, apart from who writes it. */
+export type PartContents = Omit<PartSidecar, 'owner'>;
+
+export interface PartFileOptions {
+  readonly fileSystem: FileSystem;
+  /** Canonical path: the one the file will have when it is complete. */
+  readonly path: string;
+  readonly mode: number | undefined;
+}
+
+/**
+ * The `.part` file of one resource and its sidecar, held by this process alone until `seal`, `leave` or `giveUp`.
+ * Errors are those of the file system; `openPart` also throws `storage/busy`.
+ */
+export class PartFile {
+  readonly fd: number;
+  /** What an earlier process left and vouched for. */
+  readonly restored: PartContents;
+  readonly #options: PartFileOptions;
+  readonly #release: () => void;
+
+  private constructor(fd: number, restored: PartContents, options: PartFileOptions, release: () => void) {
+    this.fd = fd;
+    this.restored = restored;
+    this.#options = options;
+    this.#release = release;
+  }
+
+  /** Claims and opens the `.part` file, new or resumed; `undefined` when the canonical file exists by now. */
+  static async open(options: PartFileOptions): Promise<PartFile | undefined> {
+    const { fileSystem, path } = options;
+    const release = claim(path);
+    try {
+      if (await fileSystem.exists(path)) {
+        release();
+        return undefined;
+      }
+      const sidecar = await readSidecar(fileSystem, path);
+      checkOwner(path, sidecar);
+      await fileSystem.makeDirectory(dirname(path));
+      const { fd, restored } = await openFile(options, sidecar);
+      const part = new PartFile(fd, restored, options, release);
+      try {
+        await part.#writeSidecar(restored, { isOwned: true, isDurable: false });
+      } catch (error) {
+        await fileSystem.close(fd);
+        throw error;
+      }
+      return part;
+    } catch (error) {
+      release();
+      throw error;
+    }
+  }
+
+  /** Writes all of the buffers, one after the other, from `position` on. */
+  async write(position: number, buffers: readonly Uint8Array[]): Promise<void> {
+    let rest = buffers;
+    let offset = position;
+    while (rest.length > 0) {
+      const count = await this.#options.fileSystem.write(this.fd, rest, offset);
+      rest = dropBytes(rest, count);
+      offset += count;
+    }
+  }
+
+  /** Makes `contents` what a later process will trust. Its ranges must have been written before the call. */
+  async checkpoint(contents: PartContents): Promise<void> {
+    await this.#options.fileSystem.datasync(this.fd);
+    await this.#writeSidecar(contents, { isOwned: true, isDurable: true });
+  }
+
+  /** Cuts the file to `length`, makes it durable and gives it its name. */
+  async seal(length: number): Promise<void> {
+    const { fileSystem, path } = this.#options;
+    if ((await fileSystem.size(this.fd)) !== length) await fileSystem.truncate(this.fd, length);
+    await fileSystem.datasync(this.fd);
+    await fileSystem.rename(partPath(path), path);
+    // The bytes are whole and have their name. A sidecar that stays is removed by the next open; a rename that is lost with
+    // the power costs another download, never a wrong read.
+    await fileSystem.remove(sidecarPath(path)).catch(() => undefined);
+    await fileSystem.syncDirectory(dirname(path)).catch(() => undefined);
+    this.#release();
+  }
+
+  /** Ends writing and leaves `contents` for a later process; nothing stays when there are no bytes. */
+  async leave(contents: PartContents, { isSynced }: { readonly isSynced: boolean }): Promise<void> {
+    const { fileSystem, path } = this.#options;
+    try {
+      if (contents.ranges.length === 0) {
+        await fileSystem.remove(partPath(path));
+        await fileSystem.remove(sidecarPath(path));
+      } else {
+        if (!isSynced) await fileSystem.datasync(this.fd);
+        await this.#writeSidecar(contents, { isOwned: false, isDurable: true });
+      }
+    } finally {
+      this.#release();
+    }
+  }
+
+  async #writeSidecar(contents: PartContents, how: { readonly isOwned: boolean; readonly isDurable: boolean }): Promise<void> {
+    const text = formatSidecar({ ...contents, owner: how.isOwned ? ownIdentity() : undefined });
+    await this.#options.fileSystem.writeWhole(sidecarPath(this.#options.path), text, { isDurable: how.isDurable, mode: 0o600 });
+  }
+}
+
+/** Removes a resource's files, complete and partial. Throws `storage/busy` while this process writes it. */
+export async function removeFiles(fileSystem: FileSystem, path: string): Promise<void> {
+  const release = claim(path);
+  try {
+    checkOwner(path, await readSidecar(fileSystem, path));
+    // The sidecar goes before the bytes: a part without one is never trusted.
+    for (const each of [sidecarPath(path), partPath(path), path]) await fileSystem.remove(each);
+  } finally {
+    release();
+  }
+}
+
+async function openFile(
+  { fileSystem, path, mode }: PartFileOptions,
+  sidecar: PartSidecar | undefined,
+): Promise<{ readonly fd: number; readonly restored: PartContents }> {
+  if (sidecar !== undefined && sidecar.ranges.length > 0 && (await fileSystem.exists(partPath(path)))) {
+    const fd = await fileSystem.open(partPath(path), 'r+');
+    return { fd, restored: { ...sidecar, ranges: clip(sidecar.ranges, await fileSystem.size(fd)) } };
+  }
+  const fd = await fileSystem.open(partPath(path), 'w+', mode);
+  return { fd, restored: { origin: undefined, announcedLength: undefined, ranges: [] } };
+}
+
+/** A file shorter than its sidecar says was tampered with: what is gone is not vouched for. */
+function clip(ranges: readonly ByteRange[], size: number): ByteRange[] {
+  const present = new RangeSet(ranges);
+  present.truncate(size);
+  return present.ranges();
+}
+
+function claim(path: string): () => void {
+  const key = resolve(path);
+  if (claimedPaths.has(key)) throw busy(path, 'this process is writing it');
+  claimedPaths.add(key);
+  return () => void claimedPaths.delete(key);
+}
+
+/** A part whose writer is dead, or was on another host, is taken over: across hosts the cache's own lock decides. */
+function checkOwner(path: string, sidecar: PartSidecar | undefined): void {
+  const owner = sidecar?.owner;
+  if (owner === undefined || isSameProcess(owner, ownIdentity()) || livenessOf(owner) !== 'alive') return;
+  throw busy(path, `process ${String(owner.pid)} is writing it`);
+}
+
+function busy(path: string, reason: string): StorageError {
+  return new StorageError('storage/busy', `open ${path}: ${reason}`, { path });
+}
+
+function dropBytes(buffers: readonly Uint8Array[], count: number): readonly Uint8Array[] {
+  let [index, rest] = [0, count];
+  for (; index < buffers.length; index += 1) {
+    const size = buffers[index]?.length ?? 0;
+    if (rest < size) break;
+    rest -= size;
+  }
+  const [first, ...others] = buffers.slice(index);
+  return first === undefined ? [] : [first.subarray(rest), ...others];
+}

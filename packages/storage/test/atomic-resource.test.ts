@@ -1,0 +1,43 @@
+import { readdirSync, readFileSync, statSync } from 'node:fs';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { nodeFileSystem, readAtomic, writeAtomic } from '../src/index.ts';
+import { FaultyFileSystem } from './faulty-file-system.ts';
+
+let directory: string;
+beforeAll(async () => {
+  directory = await mkdtemp(join(tmpdir(), 'tutti-'));
+});
+afterAll(() => rm(directory, { recursive: true }));
+
+describe('an atomic resource', () => {
+  test('is written whole, in directories for the owner alone, with its mode', async () => {
+    const path = join(directory, 'a', 'b', 'key');
+    await writeAtomic(path, Uint8Array.of(1, 2, 3), { mode: 0o600 });
+    expect(await readAtomic(path)).toEqual(Buffer.from([1, 2, 3]));
+    expect(statSync(path).mode & 0o777).toBe(0o600);
+    expect(statSync(join(directory, 'a')).mode & 0o777).toBe(0o700);
+    expect(readdirSync(join(directory, 'a', 'b'))).toEqual(['key']);
+  });
+
+  test('keeps the old bytes when the disk is full', async () => {
+    const path = join(directory, 'playlist');
+    const fileSystem = new FaultyFileSystem();
+    await writeAtomic(path, 'old', { fileSystem });
+    fileSystem.fail('writeWhole', 'ENOSPC');
+    await expect(writeAtomic(path, 'new', { fileSystem })).rejects.toMatchObject({ code: 'storage/no-space', path });
+    expect(readFileSync(path, 'utf8')).toBe('old');
+  });
+
+  test('is undefined where there is none', async () => {
+    expect(await readAtomic(join(directory, 'none', 'x'))).toBeUndefined();
+  });
+
+  test('says at once that a place holds no directory, however the file system puts it', async () => {
+    await expect(nodeFileSystem.makeDirectory('/proc/tutti/cache')).rejects.toThrow();
+    await writeAtomic(join(directory, 'file'), 'x');
+    await expect(writeAtomic(join(directory, 'file', 'below'), 'x')).rejects.toMatchObject({ name: 'StorageError' });
+  });
+});
