@@ -12,13 +12,13 @@ const run = promisify(execFile);
 /** Uses the installed packages as a stranger would: plain JavaScript, no type stripping, nothing of the repository. */
 const program = `
 import { writeFile } from 'node:fs/promises';
-import { DecodeWorker, fileReaderModule } from '@tutti/decode';
+import { DecodeWorker, fileSpec } from '@tutti/decode';
 import { createFileOutput, Engine, openCache, openMedia, warm } from '@tutti/player';
 
 const [file, url] = process.argv.slice(2);
 
 await using worker = DecodeWorker.start();
-const stream = await worker.open({ readerModule: fileReaderModule, readerData: { path: file } });
+const stream = await worker.open(fileSpec(file));
 const samples = new Float32Array(65536);
 let frames = 0;
 for (let read = stream.read(samples); read.kind !== 'end'; read = stream.read(samples)) {

@@ -1,6 +1,7 @@
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
 import type { ByteSource, CreateByteSource } from './byte-source.ts';
 import { DecodeError } from './decode-error.ts';
+import type { DecodeSpec } from './decode-spec.ts';
 
 /**
  * A complete local file. Opening throws the file system's error unchanged (`ENOENT`, `EACCES`); a pipe or device has no
@@ -26,6 +27,11 @@ export function fileByteSource(path: string | URL): ByteSource {
       closeSync(descriptor);
     },
   };
+}
+
+/** What `DecodeWorker.open` needs to play a complete local file. */
+export function fileSpec(path: string): DecodeSpec {
+  return { readerModule: new URL('./file-source.ts', import.meta.url), readerData: { path } };
 }
 
 /** Reader module for `DecodeWorker`: `readerData` is `{path}`. */

@@ -25,14 +25,6 @@ export const upstreamEdits: readonly UpstreamEdit[] = [
       'than one step, that is with 5.1 (0.9 dB SNR instead of 138 dB).',
   },
   {
-    file: 'symphonia-format-riff/src/common.rs',
-    find: 'return decode_error("riff: chunk length exceeds parent (list) chunk length");',
-    replace: 'return Ok(None);',
-    reason:
-      'A tag that reaches over the end of its LIST, as writers that forget the pad byte leave it, is no reason not to play ' +
-      'the audio behind it: the list ends there.',
-  },
-  {
     file: 'symphonia-format-mkv/src/segment.rs',
     find: 'uid: uid.ok_or(EbmlError::ElementError("mkv: missing edition uid"))?,',
     replace: 'uid: uid.unwrap_or(NonZeroU64::MIN),',

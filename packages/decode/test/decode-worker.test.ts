@@ -379,7 +379,7 @@ describe('failing', () => {
 });
 
 /** A decoder module with the real one's exports: opens anything, gives one frame of silence, then traps. */
-function moduleThatTrapsOnSecondDecode(): Uint8Array {
+function moduleThatTrapsOnSecondDecode(): Uint8Array<ArrayBuffer> {
   const description = JSON.stringify({
     codec: 'pcm',
     container: 'wav',

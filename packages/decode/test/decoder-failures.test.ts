@@ -25,6 +25,21 @@ function head(text: string, length = 2000): Buffer {
   return Buffer.concat([Buffer.from(text, 'latin1'), Buffer.alloc(length)]);
 }
 
+/** A silent mono packet of 24 kHz AAC-LC in ADTS, with a fill element that holds spectral band replication. */
+const heAacFrame = (() => {
+  const singleChannel = '000' + '0000' + '01100100' + '0' + '00' + '0' + '000000' + '0' + '0' + '0' + '0';
+  const fill = '110' + '0011' + '1101' + '0'.repeat(20);
+  const payload = bitsToBytes(singleChannel + fill + '111');
+  const length = (7 + payload.length).toString(2).padStart(13, '0');
+  const header = '111111111111' + '0' + '00' + '1' + '01' + '0110' + '0' + '001' + '0000' + length + '11111111111' + '00';
+  return Buffer.concat([bitsToBytes(header), payload]);
+})();
+
+function bitsToBytes(bits: string): Buffer {
+  const padded = bits.padEnd(Math.ceil(bits.length / 8) * 8, '0');
+  return Buffer.from(padded.match(/.{8}/g)?.map((byte) => Number.parseInt(byte, 2)) ?? []);
+}
+
 describe('unsupported media are named by codec and container', () => {
   test.each([
     ['opus in ogg', fixture('piece.opus')],
@@ -54,7 +69,13 @@ describe('unsupported media are named by codec and container', () => {
     expect(error.message).toContain('he-aac in mp4');
   });
 
-  test('AC-3 in MP4', async () => {
+  test('HE-AAC that only its packets announce', async () => {
+    const error = await refusal(Buffer.concat(Array.from({ length: 20 }, () => heAacFrame)));
+    expect(error.code).toBe('decode/unsupported');
+    expect(error.message).toContain('he-aac (found in the first packet) in adts is not supported');
+  });
+
+  test('AC-4 in MP4', async () => {
     const bytes = fixture('piece.m4a');
     bytes.write('ac-4', bytes.indexOf('mp4a', bytes.indexOf('stsd')), 'latin1');
     expect((await refusal(bytes)).message).toContain('ac-4 in mp4 is not supported');

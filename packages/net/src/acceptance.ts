@@ -142,8 +142,8 @@ function unsatisfiable(answer: AnsweredRequest, range: AskedRange, totalLength: 
   return failure(answer, 'net/unsatisfiable-range', `no bytes from ${range.start} on${has}`, { totalLength });
 }
 
-function changed(answer: AnsweredRequest): NetError {
-  return failure(answer, 'net/representation-changed', 'the file is not the one that earlier bytes came from');
+function changed(answer: AnsweredRequest, totalLength?: number): NetError {
+  return failure(answer, 'net/representation-changed', 'the file is not the one that earlier bytes came from', { totalLength });
 }
 
 function failure(answer: AnsweredRequest, code: NetErrorCode, what: string, more: Partial<NetErrorContext> = {}): NetError {

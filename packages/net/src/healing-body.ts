@@ -158,9 +158,10 @@ export class HealingBody implements HttpBody {
       if (breaks > 0) await policy.sleep(policy.backoffMs(breaks - 1), scope.signal);
       await this.#reopen();
     } catch (failed) {
-      if (!(failed instanceof NetError) || failed.code !== 'net/unsatisfiable-range') throw scope.judged(failed);
+      const endsHere = failed instanceof NetError && failed.status === 416 && failed.totalLength === this.#offset;
+      if (!endsHere) throw scope.judged(failed);
       // The connection broke after the last byte of a body of unknown length; else the server announced too much.
-      if (this.#end === undefined && failed.totalLength === this.#offset) return false;
+      if (this.#end === undefined) return false;
       throw error.withAttempts(breaks + 1);
     }
     onHealed(this.#offset, error);

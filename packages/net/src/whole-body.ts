@@ -40,7 +40,9 @@ async function readWanted({ answer, acceptance }: OpenedAnswer, { label, start, 
   const parts: Uint8Array[] = [];
   let position = bodyStart;
   let length = 0;
-  while (end === undefined || position < end || bodyEnd === end) {
+  for (;;) {
+    // A longer answer than was wanted is left where the wanted part ends.
+    if (end !== undefined && position >= end && bodyEnd !== end) break;
     const bytes = await answer.read();
     if (bytes === undefined) break;
     const from = position;

@@ -153,6 +153,7 @@ impl Session {
         self.drops_next = self.track.codec == CODEC_ID_VORBIS;
         self.links += 1;
         self.link_start = self.next_frame;
+        self.begins_link = true;
         Ok(())
     }
 }

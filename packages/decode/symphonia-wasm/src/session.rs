@@ -67,6 +67,8 @@ pub struct Session {
     /// Links of a chained stream that were passed; their timestamps begin again.
     pub(crate) links: u32,
     pub(crate) link_start: i64,
+    /// The next packet is the first of a link.
+    pub(crate) begins_link: bool,
     /// The format reader was left in the middle of something; where to go on.
     pub(crate) resume_at: Option<u64>,
 }
@@ -125,6 +127,10 @@ impl Session {
                 return Ok(Some(self.silence()));
             }
             let Some(packet) = self.next_packet()? else { return Ok(None) };
+            if std::mem::take(&mut self.begins_link) && self.clock.precision != Precision::Counted {
+                // Vorbis' first block lies before the link's first frame.
+                self.next_frame = self.link_start + self.clock.frames(packet.pts).min(0);
+            }
             let gap = self.gap_before(&packet);
             if gap > 0 {
                 self.lost += 1;
@@ -167,6 +173,7 @@ impl Session {
         self.drops_next = self.track.codec == CODEC_ID_VORBIS;
         self.links = 0;
         self.link_start = 0;
+        self.begins_link = false;
         self.silence_left = 0;
         self.lost_in_a_row = 0;
         self.has_ended = false;

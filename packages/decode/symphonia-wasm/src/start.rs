@@ -64,6 +64,7 @@ impl Session {
             has_ended: false,
             links: 0,
             link_start: 0,
+            begins_link: false,
             resume_at: None,
             examined,
             track,

@@ -1,0 +1,267 @@
+import type { Asset } from '@tutti/assets';
+import type { HttpClient } from '@tutti/net';
+import type { FillOptions, FillReport, MediaSource, MediaSourceEvent, MediaSpan, SourceCounters } from '@tutti/stream';
+import type { RuleSettings, VariantChoice } from './abr/rules.ts';
+import { ThroughputEstimator } from './abr/throughput.ts';
+import { fillTargets } from './fill.ts';
+import { HlsError, publicUrl } from './hls-error.ts';
+import { KeyRing } from './keys.ts';
+import type { KeyProcessor } from './keys.ts';
+import { buildLadder } from './ladder.ts';
+import type { LadderRung } from './ladder.ts';
+import { PlaylistLoader } from './playlist-loader.ts';
+import type { MediaPlaylist, MultivariantPlaylist } from './playlist/playlist.ts';
+import { SegmentFetcher } from './segment-fetch.ts';
+import type { LookAhead } from './span-feed.ts';
+import { SpanSequence } from './span-sequence.ts';
+import { VariantSet } from './variant-set.ts';
+import type { VariantDecidedEvent } from './variant-set.ts';
+import { loadVariant, targetsOf } from './variant-source.ts';
+import type { LoadedVariant } from './variant-source.ts';
+
+export interface OpenHlsOptions {
+  /** A multivariant or a media playlist. */
+  readonly url: string;
+  /** The asset of `url`. It stays the caller's: close the source first. */
+  readonly asset: Asset;
+  /** `undefined` offline: everything comes from the cache. */
+  readonly client: HttpClient | undefined;
+  /** Default `auto`: by measured throughput. */
+  readonly variant?: VariantChoice;
+  /** How `auto` decides. */
+  readonly rule?: RuleSettings;
+  /** Unwraps keys before they are used and stored. */
+  readonly keyProcessor?: KeyProcessor;
+  /** Media seconds fetched ahead of a reader. Default 30. */
+  readonly lookAheadSeconds?: number;
+  /** Segments fetched ahead of a reader. Default 8. */
+  readonly lookAheadSegments?: number;
+  /** How long the origin may take to answer for a playlist, in milliseconds, before the stored copy stands in. Default 2000. */
+  readonly refreshPatienceMs?: number;
+  /** Shared by the sources of one link, so that a new one does not start blind. Default: one of its own. */
+  readonly throughput?: ThroughputEstimator;
+  /** Query parameters that tell playlists, keys and segments apart; others (tokens) are ignored. Default: the whole query counts. */
+  readonly identityQuery?: readonly string[];
+  /** Ends the opening; the source, once open, is ended by `close`. */
+  readonly signal?: AbortSignal;
+  readonly hooks?: HlsHooks;
+}
+
+export interface HlsHooks {
+  /** Every event, those of the opening included, which nobody can listen to with `on` yet. */
+  readonly onEvent?: (event: HlsEvent) => void;
+}
+
+export type HlsEvent = MediaSourceEvent | VariantDecidedEvent;
+
+/** One playable variant. */
+export interface HlsVariant {
+  /** Peak bits per second; 0 for a media playlist as input. */
+  readonly bandwidth: number;
+  readonly codecs: string | undefined;
+}
+
+export interface HlsFillOptions extends FillOptions {
+  /** Which variants to fetch. Default `selected`. */
+  readonly variants?: 'selected' | 'all';
+}
+
+/** An HLS presentation. */
+export interface HlsSource extends MediaSource {
+  readonly kind: 'hls';
+  readonly durationSeconds: number;
+  /** What can be decoded, lowest bandwidth first. */
+  readonly variants: readonly HlsVariant[];
+  /** What plays now. */
+  readonly selected: HlsVariant;
+  fill(options?: HlsFillOptions): Promise<FillReport>;
+}
+
+/** Half a minute rides out most outages; more would be wasted by a switch. */
+const LOOK_AHEAD: LookAhead = { seconds: 30, segments: 8 };
+
+/** A playlist takes well under a second on any line that could play: longer is an outage, and finished playlists do not change. */
+const REFRESH_PATIENCE_MS = 2000;
+
+/**
+ * Opens a presentation: its playlist and the chosen variant's, nothing else. With a client both are asked from the origin
+ * first, a stored copy standing in when it fails. Variants that cannot be decoded or are broken are left out with an event.
+ *
+ * Rejects with `HlsError` (`hls/not-a-playlist`, `hls/bad-playlist`, `hls/no-segments`, `hls/live`, `hls/no-playable-variant`,
+ * `hls/unsupported-encryption`), with `assets/not-cached` offline, and with the `NetError` of the playlist. Abort leaves the
+ * playlists stored so far in the cache.
+ */
+export async function openHls(options: OpenHlsOptions): Promise<HlsSource> {
+  options.signal?.throwIfAborted();
+  const source = new CachedHlsSource(options);
+  await source.begin(options.signal);
+  return source;
+}
+
+class CachedHlsSource implements HlsSource {
+  readonly kind = 'hls';
+  readonly label: string;
+  readonly #options: OpenHlsOptions;
+  readonly #loader: PlaylistLoader;
+  readonly #fetcher: SegmentFetcher;
+  readonly #throughput: ThroughputEstimator;
+  readonly #listeners = new Set<{ readonly call: (event: MediaSourceEvent) => void }>();
+  readonly #counters = { networkBytes: 0, cachedBytes: 0, requestCount: 0 };
+  #rungs: readonly LadderRung[] = [];
+  #variants: VariantSet;
+  #isClosed = false;
+
+  constructor(options: OpenHlsOptions) {
+    const { asset, client, identityQuery, keyProcessor, refreshPatienceMs = REFRESH_PATIENCE_MS, throughput, url } = options;
+    this.#options = options;
+    this.label = publicUrl(url);
+    this.#throughput = throughput ?? new ThroughputEstimator();
+    const onRequest = (): void => void (this.#counters.requestCount += 1);
+    const cache = { asset, client, identityQuery, onRequest };
+    this.#loader = new PlaylistLoader({ ...cache, refreshPatienceMs });
+    this.#fetcher = new SegmentFetcher({
+      ...cache,
+      keys: new KeyRing({ ...cache, keyProcessor }),
+      throughput: this.#throughput,
+      onBytes: (byteCount) => void (this.#counters.networkBytes += byteCount),
+    });
+    this.#variants = this.#variantSet([], undefined);
+  }
+
+  get variants(): readonly HlsVariant[] {
+    return this.#rungs.map(({ bandwidth, codecs }) => ({ bandwidth, codecs }));
+  }
+
+  get selected(): HlsVariant {
+    const { bandwidth, codecs } = this.#variants.selected.rung;
+    return { bandwidth, codecs };
+  }
+
+  get durationSeconds(): number {
+    return this.#variants.selected.playlist.durationSeconds;
+  }
+
+  get counters(): SourceCounters {
+    return { ...this.#counters };
+  }
+
+  async begin(signal: AbortSignal | undefined): Promise<void> {
+    const { url } = this.#options;
+    const playlist = await this.#loader.load(url, { isRoot: true, signal });
+    if (playlist.kind === 'media') this.#beginMedia(playlist);
+    else await this.#beginMultivariant(playlist, signal);
+  }
+
+  async *spans({
+    startSeconds,
+    signal,
+  }: {
+    readonly startSeconds: number;
+    readonly signal?: AbortSignal;
+  }): AsyncIterable<MediaSpan> {
+    this.#throwIfClosed('play');
+    const { lookAheadSeconds, lookAheadSegments } = this.#options;
+    const sequence = new SpanSequence({
+      label: this.label,
+      fetcher: this.#fetcher,
+      variants: this.#variants,
+      lookAhead: { seconds: lookAheadSeconds ?? LOOK_AHEAD.seconds, segments: lookAheadSegments ?? LOOK_AHEAD.segments },
+      emit: (event) => this.#emit(event),
+      onCached: (byteCount) => void (this.#counters.cachedBytes += byteCount),
+    });
+    yield* sequence.from(startSeconds, signal);
+  }
+
+  async fill(options: HlsFillOptions = {}): Promise<FillReport> {
+    const { signal, variants = 'selected' } = options;
+    signal?.throwIfAborted();
+    this.#throwIfClosed('fill');
+    const missing: string[] = [];
+    const loaded: LoadedVariant[] = [];
+    for (const rung of variants === 'all' ? this.#rungs : [this.#variants.selected.rung]) {
+      const variant = await this.#variants.load(rung, signal);
+      if (variant !== undefined) loaded.push(variant);
+      else missing.push(`playlist ${publicUrl(rung.uri)}: ${messageOf(this.#variants.failureOf(rung))}`);
+    }
+    const report = await fillTargets(
+      loaded.flatMap((variant) => targetsOf(variant)),
+      this.#fetcher,
+      { ...options, missing },
+    );
+    if (report.isComplete) this.#emit({ type: 'complete' });
+    return report;
+  }
+
+  on(call: (event: MediaSourceEvent) => void): Disposable {
+    const entry = { call };
+    this.#listeners.add(entry);
+    return { [Symbol.dispose]: () => void this.#listeners.delete(entry) };
+  }
+
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    this.#listeners.clear();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+
+  #beginMedia(playlist: MediaPlaylist): void {
+    const rung: LadderRung = { uri: this.#options.url, bandwidth: 0, codecs: undefined, isLossless: false };
+    this.#rungs = [rung];
+    this.#variants = this.#variantSet([rung], undefined);
+    this.#variants.adopt(loadVariant(rung, playlist));
+  }
+
+  async #beginMultivariant(playlist: MultivariantPlaylist, signal: AbortSignal | undefined): Promise<void> {
+    const { rungs, skipped } = buildLadder(playlist, this.#options.url);
+    for (const { bandwidth, reason } of skipped) this.#emit({ type: 'variant-skipped', bandwidth, reason });
+    this.#rungs = rungs;
+    this.#variants = this.#variantSet(rungs, playlist);
+    await this.#variants.open(signal);
+  }
+
+  #variantSet(rungs: readonly LadderRung[], playlist: MultivariantPlaylist | undefined): VariantSet {
+    const { client, rule = {}, url, variant = 'auto' } = this.#options;
+    return new VariantSet({
+      url,
+      rungs,
+      choice: variant,
+      isOffline: client === undefined,
+      rule,
+      variables: playlist?.variables,
+      loader: this.#loader,
+      fetcher: this.#fetcher,
+      throughput: this.#throughput,
+      emit: (event) => this.#emit(event),
+    });
+  }
+
+  #emit(event: HlsEvent): void {
+    const { onEvent } = this.#options.hooks ?? {};
+    guarded(() => onEvent?.(event));
+    if (event.type === 'variant-decided') return;
+    for (const { call } of Array.from(this.#listeners)) guarded(() => call(event));
+  }
+
+  #throwIfClosed(operation: string): void {
+    if (!this.#isClosed) return;
+    throw new HlsError('hls/closed', `${operation} ${this.label}: the source is closed`, { url: this.#options.url });
+  }
+}
+
+/** What a listener throws is reported as an uncaught error and disturbs nobody. */
+function guarded(call: () => void): void {
+  try {
+    call();
+  } catch (error) {
+    queueMicrotask(() => {
+      throw error;
+    });
+  }
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

@@ -1,0 +1,32 @@
+/**
+ * HLS for audio: playlists, variants, keys and segments, as media spans over the cache.
+ *
+ * @module
+ */
+export type { RuleSettings, VariantChoice } from './abr/rules.ts';
+export { ThroughputEstimator, type ThroughputOptions, type Transfer } from './abr/throughput.ts';
+export { HlsError, type HlsErrorCode, type HlsErrorContext } from './hls-error.ts';
+export {
+  openHls,
+  type HlsEvent,
+  type HlsFillOptions,
+  type HlsHooks,
+  type HlsSource,
+  type HlsVariant,
+  type OpenHlsOptions,
+} from './hls-source.ts';
+export type { KeyProcessor } from './keys.ts';
+export {
+  parsePlaylist,
+  type AudioRendition,
+  type InitSection,
+  type MediaPlaylist,
+  type MediaSegment,
+  type MultivariantPlaylist,
+  type ParsePlaylistOptions,
+  type PlaylistVariant,
+} from './playlist/playlist.ts';
+export type { PlaylistWarning } from './playlist/repair-media.ts';
+export type { KeySet, SegmentKey } from './playlist/segment-key.ts';
+export type { Variables } from './playlist/variables.ts';
+export type { VariantDecidedEvent } from './variant-set.ts';

@@ -1,0 +1,88 @@
+import type { Asset } from '@tutti/assets';
+import type { HttpClient } from '@tutti/net';
+import { parsePlaylist } from './playlist/playlist.ts';
+import type { MediaPlaylist, MultivariantPlaylist } from './playlist/playlist.ts';
+import type { Variables } from './playlist/variables.ts';
+
+export interface PlaylistLoaderOptions {
+  readonly asset: Asset;
+  /** Absent: offline. */
+  readonly client: HttpClient | undefined;
+  /** Query parameters that tell playlists apart. Default: all. */
+  readonly identityQuery?: readonly string[] | undefined;
+  /** How long the origin may take, in milliseconds, before a stored copy stands in. */
+  readonly refreshPatienceMs: number;
+  readonly onRequest: () => void;
+}
+
+export interface LoadOptions {
+  readonly imports?: Variables | undefined;
+  /** The playlist that the asset is named by: its query is told apart by the asset alone. */
+  readonly isRoot?: boolean;
+  /** Read what is stored and ask nobody, though there is a client. */
+  readonly isCachedOnly?: boolean;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** Playlists through the cache: asked from the origin first when there is one, stored as the bytes that were received. */
+export class PlaylistLoader {
+  readonly #options: PlaylistLoaderOptions;
+
+  constructor(options: PlaylistLoaderOptions) {
+    this.#options = options;
+  }
+
+  /** Whether a copy is stored. */
+  isStored(url: string, isRoot = false): boolean {
+    return this.#options.asset.entry(this.#key(url, isRoot)) !== undefined;
+  }
+
+  /**
+   * Loads and parses a playlist. What does not parse is never stored; a stored copy stands in when the origin fails
+   * recoverably or keeps it waiting. Throws `HlsError`, `NetError`, and `AssetError` `assets/not-cached` offline.
+   */
+  async load(url: string, options: LoadOptions = {}): Promise<MultivariantPlaylist | MediaPlaylist> {
+    const { client, refreshPatienceMs } = this.#options;
+    const { isCachedOnly = false, isRoot = false, signal } = options;
+    if (client === undefined || isCachedOnly) return this.#read(url, undefined, options);
+    if (!this.isStored(url, isRoot)) return this.#read(url, client, options);
+    const patience = AbortSignal.timeout(refreshPatienceMs);
+    try {
+      return await this.#read(url, client, {
+        ...options,
+        signal: signal === undefined ? patience : AbortSignal.any([signal, patience]),
+      });
+    } catch (error) {
+      signal?.throwIfAborted();
+      if (!patience.aborted) throw error;
+      return this.#read(url, undefined, options);
+    }
+  }
+
+  async #read(url: string, client: HttpClient | undefined, options: LoadOptions): Promise<MultivariantPlaylist | MediaPlaylist> {
+    const { asset, onRequest } = this.#options;
+    const { imports, isRoot = false, signal } = options;
+    const parse = (bytes: Uint8Array, finalUrl: string): MultivariantPlaylist | MediaPlaylist =>
+      parsePlaylist(bytes, { url: finalUrl, requestUrl: url, ...(imports === undefined ? {} : { imports }) });
+    let fresh: MultivariantPlaylist | MediaPlaylist | undefined;
+    const whole = await asset.whole(
+      this.#key(url, isRoot),
+      client === undefined
+        ? undefined
+        : async (producerSignal) => {
+            onRequest();
+            const answer = await client.fetchWhole({ url, kind: 'playlist' }, { signal: producerSignal });
+            fresh = parse(answer.bytes, answer.finalUrl);
+            const { bytes, contentType, finalUrl, representation } = answer;
+            return { bytes, finalUrl, origin: { ...representation, contentType, transformId: undefined } };
+          },
+      { refresh: true, ...(signal === undefined ? {} : { signal }) },
+    );
+    return fresh !== undefined && !whole.wasCached ? fresh : parse(whole.bytes, whole.finalUrl);
+  }
+
+  #key(url: string, isRoot: boolean): ReturnType<Asset['key']> {
+    const identityQuery = isRoot ? [] : this.#options.identityQuery;
+    return this.#options.asset.key('playlists', url, identityQuery === undefined ? {} : { identityQuery });
+  }
+}

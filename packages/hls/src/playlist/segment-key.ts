@@ -1,0 +1,76 @@
+import { HlsError, publicUrl } from '../hls-error.ts';
+import type { Attributes } from './line-scan.ts';
+
+/** One EXT-X-KEY in force (RFC 8216, 4.3.2.4). Never METHOD=NONE: that is the absence of a key. */
+export interface SegmentKey {
+  /** As written: `AES-128`, `SAMPLE-AES`, … */
+  readonly method: string;
+  /** Absolute where it could be resolved; other schemes (`skd:`) as they are. */
+  readonly uri: string;
+  /** Explicit IV, 16 bytes; `undefined` means the segment's media sequence number. */
+  readonly iv: Uint8Array | undefined;
+  /** `identity` when the tag has no KEYFORMAT. */
+  readonly keyFormat: string;
+}
+
+/** The keys in force at one point of a playlist: at most one per KEYFORMAT. */
+export type KeySet = readonly SegmentKey[];
+
+export interface KeyTagPlace {
+  /** URL of the playlist. */
+  readonly url: string;
+  readonly line: number;
+  /** Makes a key's URI absolute, or leaves it as it is. */
+  resolve(uri: string): string;
+}
+
+/**
+ * Applies one EXT-X-KEY to the keys in force: METHOD=NONE ends all of them, another one replaces the key of its
+ * KEYFORMAT. Throws `hls/bad-playlist` for a missing METHOD or URI and for an IV that is not a 128-bit number.
+ */
+export function applyKeyTag(keys: KeySet, attributes: Attributes, place: KeyTagPlace): KeySet {
+  const method = attributes.get('METHOD');
+  if (method === undefined) throw badKeyTag('EXT-X-KEY has no METHOD', place);
+  if (method === 'NONE') return [];
+  const uri = attributes.get('URI');
+  if (uri === undefined || uri === '') throw badKeyTag('EXT-X-KEY has no URI', place);
+  const keyFormat = attributes.get('KEYFORMAT') ?? 'identity';
+  const key: SegmentKey = { method, uri: place.resolve(uri), iv: parseIv(attributes.get('IV'), place), keyFormat };
+  return keys.length === 0 || (keys.length === 1 && keys[0]?.keyFormat === keyFormat)
+    ? [key]
+    : [...keys.filter((other) => other.keyFormat !== keyFormat), key];
+}
+
+/**
+ * The key to decrypt with: the `identity` AES-128 one where there is one, else the first of the others, which the caller
+ * refuses as unsupported; `undefined` for clear media.
+ */
+export function chooseKey(keys: KeySet): SegmentKey | undefined {
+  return keys.find(isSupportedKey) ?? keys[0];
+}
+
+/** Whether a key is whole-segment AES-128 with its bytes behind an http(s) URL. */
+export function isSupportedKey(key: SegmentKey): boolean {
+  return key.method === 'AES-128' && key.keyFormat === 'identity' && /^https?:/u.test(key.uri);
+}
+
+/** The IV of a segment without an explicit one: its media sequence number as a big-endian 128-bit number (RFC 8216, 5.2). */
+export function implicitIv(mediaSequence: number): Uint8Array {
+  const iv = new Uint8Array(16);
+  new DataView(iv.buffer).setBigUint64(8, BigInt(mediaSequence));
+  return iv;
+}
+
+function parseIv(text: string | undefined, place: KeyTagPlace): Uint8Array | undefined {
+  if (text === undefined) return undefined;
+  const digits = text.slice(2);
+  if (!/^0[xX][0-9a-fA-F]{1,32}$/u.test(text)) throw badKeyTag('IV is not 0x and up to 32 hexadecimal digits', place);
+  const iv = new Uint8Array(16);
+  for (let end = digits.length, at = 15; end > 0; end -= 2, at -= 1)
+    iv[at] = Number.parseInt(digits.slice(Math.max(0, end - 2), end), 16);
+  return iv;
+}
+
+function badKeyTag(problem: string, { url, line }: KeyTagPlace): HlsError {
+  return new HlsError('hls/bad-playlist', `playlist ${publicUrl(url)}, line ${line}: ${problem}`, { url, line });
+}

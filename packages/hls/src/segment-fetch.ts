@@ -1,0 +1,295 @@
+import type { Asset, Producer, ResourceKey, ResourceLease } from '@tutti/assets';
+import { NetError } from '@tutti/net';
+import type { HttpBody, HttpClient, HttpRequest, RequestPriority } from '@tutti/net';
+import type { ByteRange, CommittedResource, StreamingResource } from '@tutti/storage';
+import { download } from '@tutti/stream';
+import type { ThroughputEstimator, Transfer } from './abr/throughput.ts';
+import { BLOCK_BYTES, DecryptingTransform } from './decrypt.ts';
+import { HlsError, publicUrl } from './hls-error.ts';
+import type { KeyRing } from './keys.ts';
+import { implicitIv } from './playlist/segment-key.ts';
+import type { InitSection, MediaSegment } from './playlist/playlist.ts';
+import type { SegmentKey } from './playlist/segment-key.ts';
+
+/** One segment or init section as it is fetched and stored. */
+export interface FetchTarget {
+  readonly uri: string;
+  readonly range: ByteRange | undefined;
+  readonly key: SegmentKey | undefined;
+  /** Of the segment, or of the first segment after an init section: the implicit IV. */
+  readonly mediaSequence: number;
+  /** `segment 12` or `init section of segment 12`: how messages begin. */
+  readonly name: string;
+}
+
+export interface SegmentFetcherOptions {
+  readonly asset: Asset;
+  /** Absent: offline. */
+  readonly client: HttpClient | undefined;
+  readonly keys: KeyRing;
+  readonly throughput: ThroughputEstimator;
+  readonly identityQuery?: readonly string[] | undefined;
+  readonly onRequest: () => void;
+  readonly onBytes: (byteCount: number) => void;
+}
+
+export interface AcquireOptions {
+  readonly priority: RequestPriority;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** Segments and init sections through the cache: one download each, decrypted on the way to the disk. */
+export class SegmentFetcher {
+  readonly #options: SegmentFetcherOptions;
+
+  constructor(options: SegmentFetcherOptions) {
+    this.#options = options;
+  }
+
+  get isOffline(): boolean {
+    return this.#options.client === undefined;
+  }
+
+  /** Length in bytes of a target that is stored whole, else `undefined`. */
+  storedBytes(target: FetchTarget): number | undefined {
+    return this.#options.asset.entry(this.keyOf(target))?.length;
+  }
+
+  keyOf({ uri, range }: FetchTarget): ResourceKey {
+    const { asset, identityQuery } = this.#options;
+    return asset.key('segments', uri, {
+      ...(range === undefined ? {} : { range }),
+      ...(identityQuery === undefined ? {} : { identityQuery }),
+    });
+  }
+
+  /**
+   * Leases a target's resource, which is whole or being filled. Bytes that an earlier run left are continued when they are
+   * still of the same representation and key, else fetched again from the start. The resource fails with what its
+   * download failed with: `HlsError` `hls/segment-missing` for a 404. Offline and not whole: `assets/not-cached`.
+   */
+  async acquire(target: FetchTarget, { priority, signal }: AcquireOptions): Promise<ResourceLease> {
+    const { asset, client } = this.#options;
+    const options = signal === undefined ? {} : { signal };
+    const key = this.keyOf(target);
+    if (client === undefined) return asset.acquire(key, undefined, options);
+    const producer = this.#producer(client, target, priority);
+    const lease = await asset.acquire(key, producer, options);
+    if (lease.wasComplete || lease.resource.presentBytes === 0) return lease;
+    try {
+      await settledStart(lease.resource, signal);
+      return lease;
+    } catch (error) {
+      await lease.release();
+      if (!isChanged(error)) throw error;
+      await asset.discard(key);
+      return asset.acquire(key, producer, options);
+    }
+  }
+
+  /** Makes sure that a target is stored whole; gives its length in bytes. What changes meanwhile is fetched again, once. */
+  async complete(target: FetchTarget, options: AcquireOptions): Promise<number> {
+    try {
+      return await this.#complete(target, options);
+    } catch (error) {
+      if (!isChanged(error)) throw error;
+      await this.#options.asset.discard(this.keyOf(target));
+      return this.#complete(target, options);
+    }
+  }
+
+  async #complete(target: FetchTarget, options: AcquireOptions): Promise<number> {
+    const lease = await this.acquire(target, options);
+    try {
+      await committed(lease.resource, options.signal);
+      return lease.resource.length ?? 0;
+    } finally {
+      await lease.release();
+    }
+  }
+
+  #producer(client: HttpClient, target: FetchTarget, priority: RequestPriority): Producer {
+    return async (resource, signal) => {
+      try {
+        return await this.#fill(resource, { client, target, priority, signal });
+      } catch (error) {
+        signal.throwIfAborted();
+        throw toSegmentError(error, target);
+      }
+    };
+  }
+
+  async #fill(resource: StreamingResource, how: FillHow): Promise<CommittedResource> {
+    const { client, priority, signal, target } = how;
+    const rangeStart = target.range?.start ?? 0;
+    const stored = resumePosition(resource, target);
+    if (target.key === undefined && stored > 0 && stored === wholeLength(resource, target)) return resource.commit(stored);
+    const rewind = target.key === undefined || stored === 0 ? 0 : BLOCK_BYTES;
+    const transform = target.key === undefined ? undefined : new DecryptingTransform({ url: target.uri, beginsWithIv: rewind > 0 });
+    const meter = new TransferMeter(this.#options);
+    this.#options.onRequest();
+    try {
+      const result = await download({
+        client: transform === undefined ? client : this.#unlocking(client, target, transform),
+        resource,
+        request: { url: target.uri, kind: 'segment', priority },
+        ...wireRange(target.range, rangeStart + stored - rewind),
+        position: stored,
+        ...(target.range === undefined || transform !== undefined ? {} : { storedLength: target.range.end - rangeStart }),
+        ...(transform === undefined ? {} : { transform }),
+        onBody: () => meter.begin(),
+        onBytes: (byteCount) => meter.add(byteCount),
+        signal,
+      });
+      return await resource.commit(checkedLength(result.endPosition, target, transform !== undefined));
+    } finally {
+      meter.end();
+    }
+  }
+
+  /** A client whose bodies come with the key: both are asked for at once, and the transform has its key before a byte. */
+  #unlocking(client: HttpClient, target: FetchTarget, transform: DecryptingTransform): HttpClient {
+    const { keys } = this.#options;
+    const { key } = target;
+    const open = async (request: HttpRequest, options: { readonly signal?: AbortSignal } = {}): Promise<HttpBody> => {
+      if (key === undefined) return client.open(request, options);
+      const withoutKey = new AbortController();
+      const signals = [withoutKey.signal, ...(options.signal === undefined ? [] : [options.signal])];
+      const opening = client.open(request, { signal: AbortSignal.any(signals) });
+      try {
+        const [body, bytes] = await Promise.all([opening, keys.get(key, options)]);
+        transform.unlock(bytes, key.iv ?? implicitIv(target.mediaSequence));
+        return body;
+      } catch (error) {
+        withoutKey.abort();
+        opening.then((body) => body[Symbol.asyncDispose]()).catch(() => undefined);
+        throw error;
+      }
+    };
+    return {
+      open,
+      fetchWhole: (request, options) => client.fetchWhole(request, options),
+      on: (listener) => client.on(listener),
+      close: () => client.close(),
+      [Symbol.asyncDispose]: () => client[Symbol.asyncDispose](),
+    };
+  }
+}
+
+/** What to fetch for a segment. */
+export function segmentTarget(segment: MediaSegment): FetchTarget {
+  const { key, mediaSequence, range, uri } = segment;
+  return { uri, range, key, mediaSequence, name: `segment ${mediaSequence}` };
+}
+
+/** What to fetch for the init section of a stretch that begins with `segment`. */
+export function initTarget(init: InitSection, segment: MediaSegment): FetchTarget {
+  const { key, range, uri } = init;
+  return { uri, range, key, mediaSequence: segment.mediaSequence, name: `init section of segment ${segment.mediaSequence}` };
+}
+
+/** Resolves when the resource is committed; rejects with what it failed with. */
+export async function committed(resource: StreamingResource, signal?: AbortSignal): Promise<void> {
+  await until(resource, () => resource.state === 'committed', signal);
+}
+
+interface FillHow {
+  readonly client: HttpClient;
+  readonly target: FetchTarget;
+  readonly priority: RequestPriority;
+  readonly signal: AbortSignal;
+}
+
+/** Counts one body for the counters and the throughput estimate. */
+class TransferMeter {
+  readonly #options: SegmentFetcherOptions;
+  #transfer: Transfer | undefined;
+
+  constructor(options: SegmentFetcherOptions) {
+    this.#options = options;
+  }
+
+  begin(): void {
+    this.#transfer = this.#options.throughput.begin();
+  }
+
+  add(byteCount: number): void {
+    this.#options.onBytes(byteCount);
+    this.#transfer?.add(byteCount);
+  }
+
+  end(): void {
+    this.#transfer?.end();
+  }
+}
+
+/** Resolves when bytes that an earlier run left have been proven to belong to what is at the origin now. */
+async function settledStart(resource: StreamingResource, signal: AbortSignal | undefined): Promise<void> {
+  const before = resource.presentBytes;
+  await until(resource, () => resource.state === 'committed' || resource.presentBytes > before, signal);
+}
+
+async function until(resource: StreamingResource, isReached: () => boolean, signal: AbortSignal | undefined): Promise<void> {
+  const { promise, reject, resolve } = Promise.withResolvers<void>();
+  const check = (): void => {
+    if (isReached()) resolve();
+    else if (resource.state !== 'active')
+      reject(resource.failure ?? new HlsError('hls/closed', `fetch ${resource.label}: it was stopped`, { url: '' }));
+  };
+  const abort = (): void => reject(signal?.reason);
+  using _change = resource.onChange(check);
+  signal?.addEventListener('abort', abort);
+  try {
+    if (signal?.aborted) abort();
+    check();
+    await promise;
+  } finally {
+    signal?.removeEventListener('abort', abort);
+  }
+}
+
+/** Where in the resource to go on: behind its beginning, at a whole block when it is decrypted. */
+function resumePosition(resource: StreamingResource, target: FetchTarget): number {
+  const [first] = resource.ranges();
+  if (first === undefined) return 0;
+  if (resource.origin === undefined || resource.origin.validator === '') {
+    throw new NetError('net/representation-changed', `resume ${target.name}: nothing tells whether it is still the same`, {
+      url: publicUrl(target.uri),
+    });
+  }
+  const present = first.start === 0 ? first.end : 0;
+  return target.key === undefined ? present : present - (present % BLOCK_BYTES);
+}
+
+function wholeLength(resource: StreamingResource, { range }: FetchTarget): number | undefined {
+  return range === undefined ? resource.origin?.totalLength : range.end - range.start;
+}
+
+function wireRange(
+  range: ByteRange | undefined,
+  start: number,
+): { readonly range?: { readonly start: number; readonly end?: number } } {
+  if (range !== undefined) return { range: { start, end: range.end } };
+  return start === 0 ? {} : { range: { start } };
+}
+
+function checkedLength(length: number, target: FetchTarget, isDecrypted: boolean): number {
+  const expected = target.range === undefined || isDecrypted ? undefined : target.range.end - target.range.start;
+  if (length > 0 && (expected === undefined || expected === length)) return length;
+  const what = length === 0 ? 'is empty' : `ends after ${length} of ${expected} bytes`;
+  throw new HlsError('hls/segment-missing', `${target.name} (${publicUrl(target.uri)}) ${what} at the origin`, {
+    url: target.uri,
+    mediaSequence: target.mediaSequence,
+  });
+}
+
+function isChanged(error: unknown): boolean {
+  return error instanceof NetError && error.code === 'net/representation-changed';
+}
+
+function toSegmentError(error: unknown, target: FetchTarget): unknown {
+  if (!(error instanceof NetError)) return error;
+  if (error.code !== 'net/not-found' && error.code !== 'net/unsatisfiable-range') return error;
+  const message = `${target.name} (${publicUrl(target.uri)}) does not exist at the origin: it answered ${error.status ?? 'that it is gone'}`;
+  return new HlsError('hls/segment-missing', message, { url: target.uri, mediaSequence: target.mediaSequence, cause: error });
+}

@@ -1,0 +1,153 @@
+import type { ResourceLease } from '@tutti/assets';
+import type { SegmentDemand, SegmentedReader } from '@tutti/stream';
+import type { MediaSegment } from './playlist/playlist.ts';
+import { committed } from './segment-fetch.ts';
+import type { FetchTarget } from './segment-fetch.ts';
+
+/** How far ahead of the reader segments are fetched. */
+export interface LookAhead {
+  readonly seconds: number;
+  readonly segments: number;
+}
+
+/** One part of a span's stream: an init section, or a segment. */
+export interface FeedPart {
+  readonly target: FetchTarget;
+  /** `undefined` for an init section. */
+  readonly segment: MediaSegment | undefined;
+}
+
+export interface SpanFeedOptions {
+  readonly reader: SegmentedReader;
+  /** All parts of the stretch, in order. */
+  readonly parts: readonly FeedPart[];
+  readonly lookAhead: LookAhead;
+  readonly acquire: (target: FetchTarget, isDemanded: boolean, signal: AbortSignal) => Promise<ResourceLease>;
+  /** Asked before each segment but the span's first ones: true ends the span before that segment. */
+  readonly endsBefore: (segment: MediaSegment) => Promise<boolean>;
+  /** The reader waits for this segment, or no longer for any. */
+  readonly onWaiting: (segment: MediaSegment | undefined) => void;
+  readonly onAcquired: (lease: ResourceLease) => void;
+}
+
+/** Segments fetched at once when nobody waits: two hide the latency between bodies, more would only share the line. */
+const PREFETCH_CONCURRENCY = 2;
+
+/**
+ * Appends a span's segments to its reader, in order, ahead of it but never further than the look-ahead. While the reader
+ * waits for bytes, only what it waits for is fetched.
+ */
+export class SpanFeed {
+  readonly #options: SpanFeedOptions;
+  readonly #controller = new AbortController();
+  readonly #sealed = Promise.withResolvers<MediaSegment | undefined>();
+  readonly #running: Promise<void>;
+  #demand: SegmentDemand = { partIndex: 0, state: 'waiting' };
+  #inFlight = 0;
+  #hasFailed = false;
+  #wake = Promise.withResolvers<void>();
+
+  constructor(options: SpanFeedOptions) {
+    this.#options = options;
+    this.#running = this.#run();
+  }
+
+  /**
+   * The segment that the next span begins with when this one was cut short, else `undefined`; resolves when the last part
+   * has been appended, failed, or the feed was closed.
+   */
+  get sealed(): Promise<MediaSegment | undefined> {
+    return this.#sealed.promise;
+  }
+
+  /** What the reader reports. */
+  demand(demand: SegmentDemand): void {
+    this.#demand = demand;
+    const isWaiting = demand.state === 'waiting' || demand.state === 'starved';
+    this.#options.onWaiting(isWaiting ? this.#segmentAt(demand.partIndex) : undefined);
+    this.#wake.resolve();
+  }
+
+  /** Stops fetching; what the reader holds stays its own. Idempotent. */
+  async close(): Promise<void> {
+    this.#controller.abort(new DOMException('the span was closed', 'AbortError'));
+    this.#wake.resolve();
+    await this.#running;
+  }
+
+  async #run(): Promise<void> {
+    const { endsBefore, parts, reader } = this.#options;
+    const { signal } = this.#controller;
+    const firstSegments = parts[0]?.segment === undefined ? 2 : 1;
+    try {
+      for (const [index, part] of parts.entries()) {
+        await this.#room(index, part);
+        if (this.#hasFailed) break;
+        if (index >= firstSegments && part.segment !== undefined && (await endsBefore(part.segment))) {
+          signal.throwIfAborted();
+          reader.finish();
+          this.#sealed.resolve(part.segment);
+          return;
+        }
+        await this.#append(index, part);
+      }
+      reader.finish();
+    } catch (error) {
+      if (!signal.aborted) reader.fail(error instanceof Error ? error : new Error(String(error)));
+    }
+    this.#sealed.resolve(undefined);
+  }
+
+  async #append(index: number, { target }: FeedPart): Promise<void> {
+    const { acquire, onAcquired, reader } = this.#options;
+    const { signal } = this.#controller;
+    const lease = await acquire(target, index <= this.#demand.partIndex || this.#isFirstWait(index), signal);
+    if (signal.aborted) {
+      await lease.release();
+      signal.throwIfAborted();
+    }
+    onAcquired(lease);
+    this.#inFlight += 1;
+    // The reader learns of a failure through the resource itself, when it gets there; here it ends the fetching.
+    void committed(lease.resource, signal)
+      .catch(() => void (this.#hasFailed = true))
+      .finally(() => {
+        this.#inFlight -= 1;
+        this.#wake.resolve();
+      });
+    reader.append(lease);
+  }
+
+  /** Waits until the next part may be fetched: near enough to the reader, and not in the way of what it waits for. */
+  async #room(index: number, part: FeedPart): Promise<void> {
+    const { signal } = this.#controller;
+    for (;;) {
+      signal.throwIfAborted();
+      if (this.#hasFailed || this.#isWanted(index, part)) return;
+      this.#wake = Promise.withResolvers<void>();
+      await this.#wake.promise;
+    }
+  }
+
+  #isWanted(index: number, { segment }: FeedPart): boolean {
+    const { lookAhead } = this.#options;
+    const { partIndex, state } = this.#demand;
+    if (index <= partIndex || this.#isFirstWait(index)) return true;
+    const limit = state === 'reading' ? PREFETCH_CONCURRENCY : 1;
+    if (this.#inFlight >= limit) return false;
+    const reading = this.#segmentAt(partIndex);
+    if (segment === undefined || reading === undefined) return true;
+    const aheadSeconds = segment.startSeconds - reading.startSeconds;
+    return index - partIndex <= lookAhead.segments && aheadSeconds <= lookAhead.seconds;
+  }
+
+  /** An init section is nothing without the first segment: both are fetched at once. */
+  #isFirstWait(index: number): boolean {
+    return index === 1 && this.#options.parts[0]?.segment === undefined;
+  }
+
+  #segmentAt(partIndex: number): MediaSegment | undefined {
+    const { parts } = this.#options;
+    return parts[partIndex]?.segment ?? parts[partIndex + 1]?.segment;
+  }
+}

@@ -1,0 +1,188 @@
+import type { ResourceLease } from '@tutti/assets';
+import type { MediaHint } from '@tutti/decode';
+import type { MediaSourceEvent, MediaSpan } from '@tutti/stream';
+import { gapSpan, HeldLease, HlsSpan } from './hls-span.ts';
+import type { MediaSegment } from './playlist/playlist.ts';
+import { initTarget, segmentTarget } from './segment-fetch.ts';
+import type { FetchTarget, SegmentFetcher } from './segment-fetch.ts';
+import { formatByName, SNIFF_BYTES, sniffFormat } from './segment-format.ts';
+import type { FeedPart, LookAhead } from './span-feed.ts';
+import { segmentAt, segmentStartingAt } from './stretches.ts';
+import type { Stretch } from './stretches.ts';
+import type { VariantSet } from './variant-set.ts';
+import type { LoadedVariant } from './variant-source.ts';
+
+export interface SpanSequenceOptions {
+  readonly label: string;
+  readonly fetcher: SegmentFetcher;
+  readonly variants: VariantSet;
+  readonly lookAhead: LookAhead;
+  readonly emit: (event: MediaSourceEvent) => void;
+  /** Bytes of a part that was in the cache when it was needed. */
+  readonly onCached: (byteCount: number) => void;
+}
+
+/** Where a span begins. */
+interface Entry {
+  readonly variant: LoadedVariant;
+  readonly stretch: Stretch;
+  /** Index of the segment that is wanted. */
+  readonly index: number;
+  /** Position that is wanted, inside that segment. */
+  readonly seconds: number;
+  /** The decoder starts here without having played what is before: the segment before is its pre-roll. */
+  readonly isMidStream: boolean;
+}
+
+/** The spans of one play-through, from a start position to the end, across gaps, discontinuities and variant switches. */
+export class SpanSequence {
+  readonly #options: SpanSequenceOptions;
+  /** The variant that takes over where the present span was cut short. */
+  #successor: LoadedVariant | undefined;
+  #isBuffering = false;
+
+  constructor(options: SpanSequenceOptions) {
+    this.#options = options;
+  }
+
+  async *from(startSeconds: number, signal: AbortSignal | undefined): AsyncGenerator<MediaSpan, void, undefined> {
+    const { variants } = this.#options;
+    let variant = variants.selected;
+    let seconds = Math.max(0, startSeconds);
+    let index = segmentAt(variant.playlist, seconds);
+    let isMidStream = seconds > 0;
+    variants.restart(seconds);
+    // Offline it depends on the place which variant is there.
+    const segmentStart = variant.playlist.segments[index]?.startSeconds ?? seconds;
+    const stored = variants.isOffline ? await variants.next(segmentStart, signal) : undefined;
+    if (stored !== undefined) {
+      variants.apply(stored, seconds);
+      variant = stored;
+      index = segmentAt(variant.playlist, seconds);
+    }
+    for (;;) {
+      signal?.throwIfAborted();
+      const at = index;
+      const stretch = variant.stretches.find(({ end, first }) => first <= at && at < end);
+      if (stretch === undefined) return;
+      if (stretch.isGap) {
+        yield this.#gap(variant, stretch, { index, seconds });
+        index = stretch.end;
+      } else {
+        const held = await this.#format({ variant, stretch, index, seconds, isMidStream }, signal);
+        const { span } = held;
+        let cut: MediaSegment | undefined;
+        try {
+          yield span;
+          cut = await span.end(signal);
+        } finally {
+          await held.lease.release();
+        }
+        const successor = this.#successor;
+        this.#successor = undefined;
+        if (cut === undefined || successor === undefined) index = stretch.end;
+        else {
+          variants.apply(successor, cut.startSeconds);
+          variant = successor;
+          index = segmentStartingAt(variant.playlist, cut.startSeconds);
+        }
+        isMidStream = cut !== undefined;
+      }
+      seconds = variant.playlist.segments[index]?.startSeconds ?? variant.playlist.durationSeconds;
+      if (stretch.isGap) isMidStream = false;
+    }
+  }
+
+  #gap({ playlist }: LoadedVariant, stretch: Stretch, { index, seconds }: Pick<Entry, 'index' | 'seconds'>): MediaSpan {
+    const startSeconds = playlist.segments[index]?.startSeconds ?? 0;
+    const endSeconds = playlist.segments[stretch.end]?.startSeconds ?? playlist.durationSeconds;
+    return gapSpan(startSeconds, endSeconds - startSeconds, Math.max(0, seconds - startSeconds));
+  }
+
+  /** Makes the span at `entry`, after a look at the first bytes where nothing else tells the format. */
+  async #format(entry: Entry, signal: AbortSignal | undefined): Promise<{ readonly span: HlsSpan; readonly lease: HeldLease }> {
+    const { stretch, variant } = entry;
+    const hasPreRoll = entry.isMidStream && !variant.rung.isLossless && entry.index > stretch.first;
+    const first = entry.index - (hasPreRoll && this.#canHave(variant.playlist.segments[entry.index - 1]) ? 1 : 0);
+    const segments = variant.playlist.segments.slice(first, stretch.end);
+    const [firstSegment] = segments;
+    if (firstSegment === undefined) throw new RangeError(`stretch without segments at ${first}`);
+    const known = formatByName(firstSegment);
+    const lease = new HeldLease(known === undefined ? await this.#acquire(segmentTarget(firstSegment), true, signal) : undefined);
+    try {
+      const hint = known ?? (await sniff(lease.peek(), signal)) ?? {};
+      return { span: this.#span(entry, { segments, firstSegment, hint, lease }), lease };
+    } catch (error) {
+      await lease.release();
+      throw error;
+    }
+  }
+
+  #span(
+    { seconds, stretch, variant }: Entry,
+    {
+      firstSegment,
+      hint,
+      lease,
+      segments,
+    }: {
+      readonly segments: readonly MediaSegment[];
+      readonly firstSegment: MediaSegment;
+      readonly hint: MediaHint;
+      readonly lease: HeldLease;
+    },
+  ): HlsSpan {
+    const { label, lookAhead, onCached, variants } = this.#options;
+    const { playlist } = variant;
+    const parts: FeedPart[] = segments.map((segment) => ({ target: segmentTarget(segment), segment }));
+    const initOwner = playlist.segments[stretch.first] ?? firstSegment;
+    if (stretch.init !== undefined) parts.unshift({ target: initTarget(stretch.init, initOwner), segment: undefined });
+    const endSeconds = playlist.segments[stretch.end]?.startSeconds ?? playlist.durationSeconds;
+    const { startSeconds } = firstSegment;
+    return new HlsSpan({
+      label,
+      hint,
+      lookAhead,
+      parts,
+      startSeconds,
+      offsetSeconds: Math.max(0, seconds - startSeconds),
+      durationSeconds: endSeconds - startSeconds,
+      mayEndEarly: variants.canSwitch,
+      acquire: async (target, isDemanded, signal) =>
+        (target.name === segmentTarget(firstSegment).name ? lease.take() : undefined) ?? this.#acquire(target, isDemanded, signal),
+      endsBefore: async (segment) => {
+        const successor = await variants.next(segment.startSeconds, undefined);
+        if (successor !== undefined) this.#successor = successor;
+        return successor !== undefined;
+      },
+      onWaiting: (segment) => this.#waiting(segment),
+      onAcquired: ({ resource, wasComplete }) => onCached(wasComplete ? (resource.length ?? 0) : 0),
+    });
+  }
+
+  /** Offline only what is stored can be had; a start without its pre-roll is better than none. */
+  #canHave(segment: MediaSegment | undefined): boolean {
+    const { fetcher } = this.#options;
+    return segment !== undefined && (!fetcher.isOffline || fetcher.storedBytes(segmentTarget(segment)) !== undefined);
+  }
+
+  async #acquire(target: FetchTarget, isDemanded: boolean, signal: AbortSignal | undefined): Promise<ResourceLease> {
+    return this.#options.fetcher.acquire(target, { priority: isDemanded ? 'demand' : 'prefetch', signal });
+  }
+
+  #waiting(segment: MediaSegment | undefined): void {
+    if (this.#isBuffering === (segment !== undefined)) return;
+    this.#isBuffering = segment !== undefined;
+    const { emit } = this.#options;
+    if (segment === undefined) emit({ type: 'playing' });
+    else emit({ type: 'buffering', positionBytes: undefined, startSeconds: segment.startSeconds });
+  }
+}
+
+async function sniff(lease: ResourceLease | undefined, signal: AbortSignal | undefined): Promise<MediaHint | undefined> {
+  if (lease === undefined) return undefined;
+  const { resource } = lease;
+  await resource.waitRange({ start: 0, end: SNIFF_BYTES }, signal === undefined ? {} : { signal });
+  const head = new Uint8Array(SNIFF_BYTES);
+  return sniffFormat(head.subarray(0, await resource.readAt(0, head)));
+}

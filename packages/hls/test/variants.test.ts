@@ -1,0 +1,287 @@
+/* oxlint-disable unicorn/no-array-fill-with-reference-type -- `HlsSource.fill` is not an array's */
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { ThroughputEstimator } from '../src/index.ts';
+import type { HlsFillOptions } from '../src/index.ts';
+import { HlsBench, noise, putClear, readAll, readSpans, SpanReading, vod } from './hls-bench.ts';
+
+let bench: HlsBench;
+beforeEach(async () => {
+  bench = await HlsBench.start();
+});
+afterEach(async () => {
+  await bench[Symbol.asyncDispose]();
+});
+
+function putMaster(lines: readonly string[]): void {
+  bench.origin.put('/main.m3u8', ['#EXTM3U', ...lines, ''].join('\n'));
+}
+
+/** Three rungs of six segments; gives each one's segments. */
+function putLadder(): Readonly<Record<'low' | 'middle' | 'high', readonly Buffer[]>> {
+  putMaster([
+    '#EXT-X-STREAM-INF:BANDWIDTH=256000,CODECS="mp4a.40.2"',
+    'high/list.m3u8',
+    '#EXT-X-STREAM-INF:BANDWIDTH=64000,CODECS="mp4a.40.2"',
+    'low/list.m3u8',
+    '#EXT-X-STREAM-INF:BANDWIDTH=128000,CODECS="mp4a.40.2"',
+    'middle/list.m3u8',
+  ]);
+  return {
+    low: putClear(bench.origin, 'low', 6),
+    middle: putClear(bench.origin, 'middle', 6),
+    high: putClear(bench.origin, 'high', 6),
+  };
+}
+
+/** An estimator that has seen one steady transfer. */
+function measured(bitsPerSecond: number): ThroughputEstimator {
+  return new ThroughputEstimator({ rememberedBitsPerSecond: bitsPerSecond * 2 });
+}
+
+describe('choosing a variant', () => {
+  it.each([
+    ['auto', 64_000],
+    ['lowest', 64_000],
+    ['highest', 256_000],
+    [200_000, 128_000],
+    [1, 64_000],
+  ] as const)('%s plays %d bits per second and loads no other playlist', async (variant, bandwidth) => {
+    putLadder();
+    const source = await bench.open('/main.m3u8', { variant });
+    expect(source.variants.map((each) => each.bandwidth)).toEqual([64_000, 128_000, 256_000]);
+    expect(source.selected).toEqual({ bandwidth, codecs: 'mp4a.40.2' });
+    expect(bench.paths).toHaveLength(2);
+  });
+
+  it('starts where a remembered estimate allows', async () => {
+    putLadder();
+    expect((await bench.open('/main.m3u8', { throughput: measured(170_000) })).selected.bandwidth).toBe(128_000);
+  });
+
+  it('plays the default audio rendition of the group that the variant names, and never the video', async () => {
+    putMaster([
+      '#EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID="a",NAME="Deutsch",AUTOSELECT=YES,URI="de/list.m3u8"',
+      '#EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID="a",NAME="English",DEFAULT=YES,URI="en/list.m3u8"',
+      '#EXT-X-STREAM-INF:BANDWIDTH=900000,CODECS="avc1.64001f",AUDIO="a"',
+      'video1.m3u8',
+      '#EXT-X-STREAM-INF:BANDWIDTH=2900000,CODECS="avc1.64001f,mp4a.40.2",AUDIO="a"',
+      'video2.m3u8',
+    ]);
+    const segments = putClear(bench.origin, 'en', 2);
+    const source = await bench.open('/main.m3u8');
+    expect(source.variants).toHaveLength(1);
+    expect(await readAll(source)).toEqual(Buffer.concat(segments));
+    expect(bench.paths.some((path) => path.includes('video'))).toBe(false);
+  });
+
+  it.each(['mp4a.40.5', 'mp4a.40.29', 'ec-3', 'ac-3', 'opus'])('leaves out a variant of codec %s with an event', async (codec) => {
+    putMaster([
+      `#EXT-X-STREAM-INF:BANDWIDTH=1000,CODECS="${codec}"`,
+      'bad/list.m3u8',
+      '#EXT-X-STREAM-INF:BANDWIDTH=2000,CODECS="mp4a.40.2"',
+      'good/list.m3u8',
+    ]);
+    putClear(bench.origin, 'good', 1);
+    expect((await bench.open('/main.m3u8', { variant: 'lowest' })).selected.bandwidth).toBe(2000);
+    expect(bench.events[0]).toMatchObject({ type: 'variant-skipped', bandwidth: 1000 });
+    expect(JSON.stringify(bench.events[0])).toContain(codec);
+  });
+
+  it('names the codecs when no variant is left', async () => {
+    putMaster([
+      '#EXT-X-STREAM-INF:BANDWIDTH=1,CODECS="mp4a.40.5"',
+      'a.m3u8',
+      '#EXT-X-STREAM-INF:BANDWIDTH=2,CODECS="avc1.4d401f,ec-3"',
+      'b.m3u8',
+      '#EXT-X-STREAM-INF:BANDWIDTH=3,CODECS="avc1.4d401f"',
+      'c.m3u8',
+    ]);
+    await expect(bench.open('/main.m3u8')).rejects.toMatchObject({
+      code: 'hls/no-playable-variant',
+      message: expect.stringMatching(/mp4a\.40\.5.*ec-3.*no audio/u),
+    });
+    expect(bench.paths).toEqual(['/main.m3u8']);
+  });
+
+  it('skips broken variants with an event and plays the nearest that works', async () => {
+    const { middle } = putLadder();
+    bench.origin.put('/high/list.m3u8', '<html>oops</html>', 'application/vnd.apple.mpegurl');
+    const source = await bench.open('/main.m3u8', { variant: 'highest' });
+    expect(source.selected.bandwidth).toBe(128_000);
+    expect(bench.events.map(({ type }) => type)).toEqual(['variant-skipped', 'variant']);
+    expect(await readAll(source)).toEqual(Buffer.concat(middle));
+  });
+
+  it('fails with what all variants fail with', async () => {
+    putLadder();
+    for (const name of ['low', 'middle', 'high']) bench.origin.put(`/${name}/list.m3u8`, vod([]));
+    await expect(bench.open('/main.m3u8')).rejects.toMatchObject({ code: 'hls/no-segments' });
+    bench.origin.put('/low/list.m3u8', 'x');
+    await expect(bench.open('/main.m3u8')).rejects.toMatchObject({ code: 'hls/no-playable-variant' });
+  });
+
+  it('imports variables of the multivariant playlist into its media playlists', async () => {
+    putMaster(['#EXT-X-DEFINE:NAME="file",VALUE="s0"', '#EXT-X-STREAM-INF:BANDWIDTH=1', '{$file}/list.m3u8']);
+    bench.origin.put('/s0/list.m3u8', vod(['#EXT-X-DEFINE:IMPORT="file"', '#EXTINF:4,', '{$file}.ts']));
+    bench.origin.put('/s0/s0.ts', noise('s0'));
+    expect(await readAll(await bench.open('/main.m3u8'))).toEqual(noise('s0'));
+  });
+});
+
+describe('switching', () => {
+  it('goes up at a segment boundary: a new span, one segment of pre-roll, no segment of the old variant twice', async () => {
+    const { high, low } = putLadder();
+    const throughput = new ThroughputEstimator();
+    const source = await bench.open('/main.m3u8', { throughput, lookAheadSegments: 2, lookAheadSeconds: 9 });
+    expect(source.selected.bandwidth).toBe(64_000);
+    bench.events.length = 0;
+    feed(throughput, 10_000_000);
+    const spans = await readSpans(source);
+    expect(spans).toHaveLength(2);
+    const [before, after] = spans;
+    const switched = before!.span.durationSeconds! / 4;
+    expect(switched).toBeGreaterThanOrEqual(3);
+    expect(before?.bytes).toEqual(Buffer.concat(low.slice(0, switched)));
+    expect(after?.bytes).toEqual(Buffer.concat(high.slice(switched - 1)));
+    expect(after?.span).toMatchObject({ startSeconds: (switched - 1) * 4, offsetSeconds: 4 });
+    expect(bench.events.filter(({ type }) => type.startsWith('variant'))).toMatchObject([
+      { type: 'variant-decided', bandwidth: 256_000, reason: 'up' },
+      { type: 'variant', bandwidth: 256_000, reason: 'up' },
+    ]);
+    expect(source.selected.bandwidth).toBe(256_000);
+    expect(new Set(bench.paths).size).toBe(bench.paths.length);
+  });
+
+  it('goes down at once when the line gets slow', async () => {
+    putLadder();
+    const throughput = measured(10_000_000);
+    const source = await bench.open('/main.m3u8', { throughput });
+    expect(source.selected.bandwidth).toBe(256_000);
+    feed(throughput, 90_000);
+    const spans = await readSpans(source);
+    expect(spans[0]?.span.durationSeconds).toBe(4);
+    expect(spans[1]?.span).toMatchObject({ startSeconds: 0, offsetSeconds: 4 });
+    expect(source.selected.bandwidth).toBe(64_000);
+  });
+
+  it('stays with a variant that the user chose', async () => {
+    putLadder();
+    const throughput = new ThroughputEstimator();
+    const source = await bench.open('/main.m3u8', { throughput, variant: 'lowest' });
+    feed(throughput, 10_000_000);
+    expect(await readSpans(source)).toHaveLength(1);
+  });
+
+  it('does not count what comes from the cache as throughput', async () => {
+    putLadder();
+    await readAll(await bench.open('/main.m3u8', { variant: 'lowest' }));
+    const throughput = new ThroughputEstimator();
+    await readAll(await bench.open('/main.m3u8', { variant: 'lowest', throughput }));
+    expect(throughput.bitsPerSecond).toBeUndefined();
+  });
+});
+
+describe('offline', () => {
+  it('plays the best variant that is whole in the cache', async () => {
+    const { low, middle } = putLadder();
+    await readAll(await bench.open('/main.m3u8', { variant: 'lowest' }));
+    await readAll(await bench.open('/main.m3u8', { variant: 128_000 }));
+    const partly = await bench.open('/main.m3u8', { variant: 'highest', lookAheadSegments: 1 });
+    for await (const span of partly.spans({ startSeconds: 0 })) {
+      await using reading = new SpanReading(span);
+      await reading.reached(3000);
+      break;
+    }
+    await bench.origin.stop();
+    expect(await readAll(await bench.openOffline('/main.m3u8'))).toEqual(Buffer.concat(middle));
+    expect(await readAll(await bench.openOffline('/main.m3u8', { variant: 'lowest' }))).toEqual(Buffer.concat(low));
+  });
+});
+
+describe('offline after a run that switched', () => {
+  it('switches at the same boundary, gives the same bytes, and starts in the middle of either part', async () => {
+    const { high, low } = putLadder();
+    const throughput = new ThroughputEstimator();
+    const online = await bench.open('/main.m3u8', { throughput, lookAheadSegments: 2 });
+    feed(throughput, 10_000_000);
+    const played = await readSpans(online);
+    expect(played).toHaveLength(2);
+    await bench.origin.stop();
+    const offline = await bench.openOffline('/main.m3u8');
+    expect(offline.selected.bandwidth).toBe(64_000);
+    const again = await readSpans(offline);
+    expect(again.map(({ bytes }) => bytes)).toEqual(played.map(({ bytes }) => bytes));
+    expect(again.map(({ span }) => [span.startSeconds, span.offsetSeconds])).toEqual(
+      played.map(({ span }) => [span.startSeconds, span.offsetSeconds]),
+    );
+    const [later] = await readSpans(offline, 21);
+    expect(later?.bytes).toEqual(Buffer.concat(high.slice(4)));
+    const [earlier] = await readSpans(offline, 1);
+    expect(earlier?.bytes).toEqual(Buffer.concat(low.slice(0, played[0]!.span.durationSeconds! / 4)));
+  });
+});
+
+describe('filling', () => {
+  it('fetches the selected variant once, reports it complete, and nothing the second time', async () => {
+    const { low } = putLadder();
+    const source = await bench.open('/main.m3u8', { variant: 'lowest' });
+    const progress: number[] = [];
+    const counting: HlsFillOptions = { onProgress: ({ doneResources }) => progress.push(doneResources) };
+    const report = await source.fill(counting);
+    const doneBytes = Buffer.concat(low).length;
+    expect(report).toEqual({
+      isComplete: true,
+      missing: [],
+      doneBytes,
+      totalBytes: doneBytes,
+      doneResources: 6,
+      totalResources: 6,
+    });
+    expect(progress).toEqual([1, 2, 3, 4, 5, 6]);
+    expect(bench.paths).toHaveLength(2 + 6);
+    expect(bench.events.at(-1)).toEqual({ type: 'complete' });
+    expect(await (await bench.open('/main.m3u8', { variant: 'lowest' })).fill()).toMatchObject({ isComplete: true });
+    expect(bench.paths).toHaveLength(2 + 6 + 2);
+    await bench.origin.stop();
+    expect(await readAll(await bench.openOffline('/main.m3u8'))).toEqual(Buffer.concat(low));
+  });
+
+  it('fetches all variants when asked to', async () => {
+    putLadder();
+    const all: HlsFillOptions = { variants: 'all' };
+    const report = await (await bench.open('/main.m3u8')).fill(all);
+    expect(report).toMatchObject({ isComplete: true, doneResources: 18 });
+  });
+
+  it('lists exactly what is missing, without secrets, and keeps the rest', async () => {
+    const segments = putClear(bench.origin, 'a', 4);
+    const lines = segments.flatMap((_, index) => ['#EXTINF:4,', index === 2 ? 'gone.ts?token=secret' : `s${index}.ts`]);
+    bench.origin.put('/a/list.m3u8', vod(lines));
+    const two: HlsFillOptions = { concurrency: 2 };
+    const report = await (await bench.open('/a/list.m3u8')).fill(two);
+    expect(report).toMatchObject({ isComplete: false, doneResources: 3, totalResources: 4, totalBytes: undefined });
+    expect(report.missing).toEqual([expect.stringMatching(/^segment 2 \(http:.*\/a\/gone\.ts\) does not exist/u)]);
+    expect(report.missing.join()).not.toContain('secret');
+    expect((await bench.files()).filter((file) => file.includes('/segments/'))).toHaveLength(3);
+    const offline = await (await bench.openOffline('/a/list.m3u8')).fill();
+    expect(offline.missing).toHaveLength(1);
+  });
+
+  it('stops on abort with the reason', async () => {
+    putClear(bench.origin, 'a', 4);
+    using gate = bench.origin.gate('/a/s1.ts', 10);
+    const source = await bench.open('/a/list.m3u8');
+    const controller = new AbortController();
+    const stoppable: HlsFillOptions = { signal: controller.signal };
+    const filling = source.fill(stoppable);
+    await gate.reached();
+    const reason = new Error('enough');
+    controller.abort(reason);
+    await expect(filling).rejects.toBe(reason);
+  });
+});
+
+/** Makes the estimator believe in a line of so many bits per second, whatever the loopback gives. */
+function feed(throughput: ThroughputEstimator, bitsPerSecond: number): void {
+  Object.defineProperty(throughput, 'bitsPerSecond', { value: bitsPerSecond });
+}
