@@ -25,6 +25,34 @@ export const upstreamEdits: readonly UpstreamEdit[] = [
       'than one step, that is with 5.1 (0.9 dB SNR instead of 138 dB).',
   },
   {
+    file: 'symphonia-bundle-mp3/src/layer3/requantize.rs',
+    find: 'requantize_long(channel, &bands[..switch], buf);',
+    replace: 'requantize_long(channel, &bands[..=switch], buf);',
+    reason:
+      'Bands are given by their edges: the last long band of a mixed block kept its raw values, a burst 200 times full scale ' +
+      '(compliance stream si_block).',
+  },
+  {
+    file: 'symphonia-bundle-mp3/src/layer3/hybrid_synthesis.rs',
+    find: 'channel.rzero = 18 * sb_limit.min(sb_rzero + 2).min(32);',
+    replace: 'let end = 18 * sb_limit.min(sb_rzero + 2).min(32);\n    channel.rzero = channel.rzero.max(end);',
+    reason: 'In a mixed block only two sub-bands are smoothed; the others, all its short blocks, were dropped with it.',
+  },
+  {
+    file: 'symphonia-bundle-mp3/src/layer3/hybrid_synthesis.rs',
+    find: 'for sb in (18..channel.rzero).step_by(18) {',
+    replace: 'for sb in (18..end).step_by(18) {',
+    reason: 'The loop of the edit above.',
+  },
+  {
+    file: 'symphonia-bundle-mp3/src/layer3/stereo.rs',
+    find: 'if granule.channels[0].block_type != granule.channels[1].block_type {',
+    replace: 'if intensity && granule.channels[0].block_type != granule.channels[1].block_type {',
+    reason:
+      'Channels of a mid-side pair may choose their blocks alone, and encoders do; the packets were refused ' +
+      '(pdeljanov/Symphonia#556, proposed in #557).',
+  },
+  {
     file: 'symphonia-format-mkv/src/segment.rs',
     find: 'uid: uid.ok_or(EbmlError::ElementError("mkv: missing edition uid"))?,',
     replace: 'uid: uid.unwrap_or(NonZeroU64::MIN),',

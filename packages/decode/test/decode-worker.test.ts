@@ -404,5 +404,5 @@ function moduleThatTrapsOnSecondDecode(): Uint8Array<ArrayBuffer> {
     (func (export "lost") (result i32) (i32.const 0))
     (func (export "text") (result i32) (i32.const 64))
     (func (export "text_length") (result i32) (i32.const ${description.length})))`;
-  return binaryen.parseText(text).emitBinary();
+  return new Uint8Array(binaryen.parseText(text).emitBinary());
 }

@@ -27,16 +27,17 @@ function head(text: string, length = 2000): Buffer {
 
 /** A silent mono packet of 24 kHz AAC-LC in ADTS, with a fill element that holds spectral band replication. */
 const heAacFrame = (() => {
-  const singleChannel = '000' + '0000' + '01100100' + '0' + '00' + '0' + '000000' + '0' + '0' + '0' + '0';
-  const fill = '110' + '0011' + '1101' + '0'.repeat(20);
-  const payload = bitsToBytes(singleChannel + fill + '111');
+  const singleChannel = '000 0000 01100100 0 00 0 000000 0 0 0 0';
+  const fill = `110 0011 1101 ${'0'.repeat(20)}`;
+  const payload = bitsToBytes(`${singleChannel} ${fill} 111`);
   const length = (7 + payload.length).toString(2).padStart(13, '0');
-  const header = '111111111111' + '0' + '00' + '1' + '01' + '0110' + '0' + '001' + '0000' + length + '11111111111' + '00';
+  const header = `111111111111 0 00 1 01 0110 0 001 0000 ${length} 11111111111 00`;
   return Buffer.concat([bitsToBytes(header), payload]);
 })();
 
 function bitsToBytes(bits: string): Buffer {
-  const padded = bits.padEnd(Math.ceil(bits.length / 8) * 8, '0');
+  const plain = bits.replaceAll(' ', '');
+  const padded = plain.padEnd(Math.ceil(plain.length / 8) * 8, '0');
   return Buffer.from(padded.match(/.{8}/g)?.map((byte) => Number.parseInt(byte, 2)) ?? []);
 }
 

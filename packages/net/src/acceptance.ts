@@ -103,8 +103,9 @@ function acceptPart(answer: AnsweredRequest, contentType: string | undefined): A
 function acceptNothing(answer: AnsweredRequest, range: AskedRange): Acceptance {
   const { headers, expected } = answer;
   const totalLength = parseUnsatisfiedLength(headerOf(headers, 'content-range'));
-  if (expected?.totalLength !== undefined && totalLength !== undefined && totalLength !== expected.totalLength)
-    throw changed(answer);
+  const expectedLength = expected?.totalLength;
+  if (expectedLength !== undefined && totalLength !== undefined && totalLength !== expectedLength)
+    throw changed(answer, totalLength);
   if (range.start !== 0 || totalLength !== 0) throw unsatisfiable(answer, range, totalLength);
   return {
     bodyStart: 0,

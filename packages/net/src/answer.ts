@@ -1,5 +1,5 @@
-import type { Dispatcher } from 'undici';
 import { toNetError } from './error-conversion.ts';
+import type { Exchange, ResponseHead } from './exchange.ts';
 import { NetError } from './net-error.ts';
 import type { RequestSlot } from './request-limits.ts';
 import type { ResponseHeaders } from './response-headers.ts';
@@ -13,7 +13,8 @@ const DISCARD_MS = 1000;
 
 /** What an answer is made of. */
 export interface AnswerParts {
-  readonly response: Dispatcher.ResponseData;
+  readonly head: ResponseHead;
+  readonly exchange: Exchange;
   readonly target: Target;
   readonly slot: RequestSlot;
   readonly scope: Scope;
@@ -28,26 +29,23 @@ export class Answer {
   /** The last hop: where the answer came from. */
   readonly target: Target;
   readonly timeToFirstByteMs: number;
-  readonly #body: Dispatcher.ResponseData['body'];
-  readonly #bytes: AsyncIterator<Uint8Array>;
+  readonly #exchange: Exchange;
   readonly #slot: RequestSlot;
   readonly #scope: Scope;
   readonly #idleTimeoutMs: number;
   readonly #onAbort = () => this.release();
 
   constructor(parts: AnswerParts) {
-    this.status = parts.response.statusCode;
-    this.headers = parts.response.headers;
+    this.status = parts.head.status;
+    this.headers = parts.head.headers;
     this.target = parts.target;
     this.timeToFirstByteMs = parts.timeToFirstByteMs;
-    this.#body = parts.response.body;
-    // Errors reach whoever reads; without a listener one that nobody reads would end the process.
-    this.#body.on('error', () => undefined);
-    this.#bytes = this.#body[Symbol.asyncIterator]() as AsyncIterator<Uint8Array>;
+    this.#exchange = parts.exchange;
     this.#slot = parts.slot;
     this.#scope = parts.scope;
     this.#idleTimeoutMs = parts.idleTimeoutMs;
     this.#scope.signal.addEventListener('abort', this.#onAbort);
+    if (this.#scope.signal.aborted) this.release();
   }
 
   /**
@@ -58,41 +56,37 @@ export class Answer {
     this.#scope.throwIfEnded();
     const { label } = this.target;
     const timer = setTimeout(() => {
-      this.#body.destroy(new NetError('net/timeout', `GET ${label}: no data for ${this.#idleTimeoutMs} ms`, { url: label }));
+      this.#exchange.abort(new NetError('net/timeout', `GET ${label}: no data for ${this.#idleTimeoutMs} ms`, { url: label }));
     }, this.#idleTimeoutMs);
     try {
-      const next = await this.#bytes.next();
-      if (next.done !== true) return next.value;
+      const bytes = await this.#exchange.read();
+      if (bytes === undefined) this.release();
+      return bytes;
     } catch (error) {
       this.release();
       throw this.#scope.judged(toNetError(error, this.target, 'body'));
     } finally {
       clearTimeout(timer);
     }
-    this.release();
-    return undefined;
   }
 
-  /** Frees the slot; closes the connection unless the body has ended. Idempotent. */
+  /** Frees the slot; closes the connection unless the answer has come whole. Idempotent. */
   release(): void {
     this.#scope.signal.removeEventListener('abort', this.#onAbort);
-    if (!this.#body.readableEnded) this.#body.destroy();
+    this.#exchange.abort(new Error('released'));
     this.#slot.release();
   }
 
   /** Frees the slot at once and reads away a small unwanted body, so that the connection can be used again. */
   discard(): void {
-    discardBody(this.#body);
     this.#scope.signal.removeEventListener('abort', this.#onAbort);
+    discardBody(this.#exchange);
     this.#slot.release();
   }
 }
 
 /** Reads away a small body that nobody wants; a long or slow one loses its connection. */
-export function discardBody(body: Dispatcher.ResponseData['body']): void {
-  const timer = setTimeout(() => body.destroy(), DISCARD_MS);
-  timer.unref();
-  body.on('error', () => undefined);
-  body.once('close', () => clearTimeout(timer));
-  void body.dump({ limit: DISCARD_BYTES }).catch(() => undefined);
+export function discardBody(exchange: Exchange): void {
+  exchange.discard(DISCARD_BYTES);
+  setTimeout(() => exchange.abort(new Error('an unwanted body took too long')), DISCARD_MS).unref();
 }

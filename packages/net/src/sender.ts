@@ -1,7 +1,8 @@
-import { Agent, type Dispatcher } from 'undici';
+import { Agent } from 'undici';
 import { Answer, discardBody } from './answer.ts';
 import type { Clock } from './clock.ts';
 import { toNetError } from './error-conversion.ts';
+import { Exchange, type ResponseHead } from './exchange.ts';
 import type { RequestPriority } from './http-client.ts';
 import { NetError } from './net-error.ts';
 import { isRedirect, RedirectTrail } from './redirects.ts';
@@ -42,8 +43,8 @@ export class Sender {
     this.#clock = options.clock;
     this.#agent = new Agent({
       connect: { timeout: options.timeouts.connectTimeoutMs },
-      headersTimeout: options.timeouts.firstByteTimeoutMs,
-      // Answers time their own idle gaps, and only while somebody reads.
+      // The waits are timed here, exactly; idle gaps by the answer, and only while somebody reads.
+      headersTimeout: 0,
       bodyTimeout: 0,
       // One connection per request under way: cancelling a body then really stops its bytes.
       allowH2: false,
@@ -65,10 +66,11 @@ export class Sender {
           slot = await this.#limits.acquire(trail.current.origin, { priority, isContinuation: true, signal: scope.signal });
         }
         const sentMs = this.#clock.nowMs();
-        const response = await this.#exchange(order, trail, deadlineMs - sentMs);
-        if (!isRedirect(response.statusCode)) {
+        const { head, exchange } = await this.#request(order, trail, deadlineMs - sentMs);
+        if (!isRedirect(head.status)) {
           return new Answer({
-            response,
+            head,
+            exchange,
             target: trail.current,
             slot,
             scope,
@@ -76,8 +78,8 @@ export class Sender {
             timeToFirstByteMs: this.#clock.nowMs() - sentMs,
           });
         }
-        discardBody(response.body);
-        trail.follow(response.statusCode, headerOf(response.headers, 'location'));
+        discardBody(exchange);
+        trail.follow(head.status, headerOf(head.headers, 'location'));
       }
     } catch (error) {
       slot?.release();
@@ -90,25 +92,36 @@ export class Sender {
     await this.#agent.destroy();
   }
 
-  async #exchange({ scope, wishes }: Order, trail: RedirectTrail, leftMs: number): Promise<Dispatcher.ResponseData> {
+  /** One hop: resolves with the answer's head. */
+  async #request(
+    { scope, wishes }: Order,
+    trail: RedirectTrail,
+    leftMs: number,
+  ): Promise<{ readonly head: ResponseHead; readonly exchange: Exchange }> {
     const { current: target, hasLeftOrigin } = trail;
-    const { connectTimeoutMs, firstByteTimeoutMs } = this.#timeouts;
-    const limitMs = Math.min(connectTimeoutMs + firstByteTimeoutMs, leftMs);
-    const timeout = new AbortController();
-    const timer = setTimeout(() => {
-      const message = `GET ${target.label}: no answer from ${target.authority} within ${Math.round(limitMs)} ms`;
-      timeout.abort(new NetError('net/timeout', message, { url: target.label }));
-    }, limitMs);
+    scope.throwIfEnded();
+    const headers = composeHeaders(wishes, target, { hasLeftOrigin });
+    const expire = (what: string, waitedMs: number) => () => {
+      const message = `GET ${target.label}: ${what} ${target.authority} within ${Math.round(waitedMs)} ms`;
+      exchange.abort(new NetError('net/timeout', message, { url: target.label }));
+    };
+    const wait = (what: string, limitMs: number) => {
+      const waitedMs = Math.max(0, Math.min(limitMs, leftMs));
+      return setTimeout(expire(what, waitedMs), waitedMs);
+    };
+    const exchange = new Exchange(() => {
+      clearTimeout(timer);
+      timer = wait('no answer from', this.#timeouts.firstByteTimeoutMs);
+    });
+    let timer = wait('no connection to', this.#timeouts.connectTimeoutMs);
+    const onAbort = () => exchange.abort(new Error('cancelled'));
+    scope.signal.addEventListener('abort', onAbort);
     try {
-      return await this.#agent.request({
-        origin: target.origin,
-        path: target.path,
-        method: 'GET',
-        headers: composeHeaders(wishes, target, { hasLeftOrigin }),
-        signal: AbortSignal.any([scope.signal, timeout.signal]),
-      });
+      this.#agent.dispatch({ origin: target.origin, path: target.path, method: 'GET', headers }, exchange);
+      return { head: await exchange.head, exchange };
     } finally {
       clearTimeout(timer);
+      scope.signal.removeEventListener('abort', onAbort);
     }
   }
 }

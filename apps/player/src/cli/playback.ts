@@ -102,7 +102,8 @@ export function trackFields(report: TrackReport): Readonly<Record<string, unknow
 function tellPosition(engine: Engine, trackCount: number, reporter: Reporter): void {
   const { heard, track } = engine;
   if (heard === undefined) return;
-  const fetched = track === undefined ? '' : `  ${formatBytes(track.source.counters.networkBytes)} fetched`;
+  const fetched =
+    track === undefined || track.source.kind === 'file' ? '' : `  ${formatBytes(track.source.counters.networkBytes)} fetched`;
   const place = trackCount > 1 ? `${heard.index + 1}/${trackCount}  ` : '';
   const volume = engine.volumeDb === 0 ? '' : `  ${engine.volumeDb} dB`;
   reporter.event('position', { index: heard.index, seconds: Number(heard.seconds.toFixed(3)) });

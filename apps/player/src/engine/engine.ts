@@ -200,7 +200,7 @@ export class Engine {
     this.#playing?.source.startFill?.();
   }
 
-  /** Renders up to one block of the current track, or opens the next; false at the end of the queue. */
+  /** Renders one block of the current track, less at its end, or opens the next; false at the end of the queue. */
   async #render(): Promise<boolean> {
     const playing = (this.#playing ??= await this.#queue.next(this.#signal));
     if (playing === undefined) return false;
@@ -211,8 +211,8 @@ export class Engine {
         const read = playing.track.read(opened.buffer);
         if (read.kind === 'end') return await this.#finishTrack(opened, playing);
         if (read.kind === 'empty') {
-          if (opened.history.pendingFrames === 0) await this.#waitForTrack(playing);
-          return true;
+          if (!(await this.#waitForTrack(playing))) return true;
+          continue;
         }
         if (!this.#append(opened, playing, read)) return await this.#finishTrack(opened, playing);
       }
@@ -258,12 +258,13 @@ export class Engine {
     return samples.length === read.samples.length;
   }
 
-  async #waitForTrack(playing: PlayingTrack): Promise<void> {
+  /** False when a command came first. */
+  async #waitForTrack(playing: PlayingTrack): Promise<boolean> {
     if (!this.#isBuffering && this.#output.queuedFrames === 0) {
       this.#isBuffering = true;
       this.#onEvent({ type: 'buffering' });
     }
-    await this.#untilCommand((signal) => playing.track.waitReadable({ signal }));
+    return this.#untilCommand((signal) => playing.track.waitReadable({ signal }));
   }
 
   /** Goes over to the next track without a gap: a resampler runs on when the format stays, and is emptied when it changes. */
