@@ -1,5 +1,6 @@
 import type { ByteSource, CreateByteSource } from './byte-source.ts';
 import { DecodeError } from './decode-error.ts';
+import type { DecodeSpec } from './decode-spec.ts';
 
 /** Bytes in memory, plain or shared. They are not copied and must not change while they are read. */
 export function bytesSource(bytes: Uint8Array): ByteSource {
@@ -12,6 +13,11 @@ export function bytesSource(bytes: Uint8Array): ByteSource {
     },
     close() {},
   };
+}
+
+/** What `DecodeWorker.open` needs to play bytes in memory: they are copied into the worker unless their buffer is shared. */
+export function bytesSpec(bytes: Uint8Array): DecodeSpec {
+  return { readerModule: new URL('./bytes-source.ts', import.meta.url), readerData: { bytes } };
 }
 
 /** Reader module for `DecodeWorker`: `readerData` is `{bytes}`, a `Uint8Array`. */

@@ -1,13 +1,10 @@
 import type { ByteSource } from './byte-source.ts';
 import { DecodeError, type DecodeErrorCode } from './decode-error.ts';
-import type { MediaHint } from './media-hint.ts';
 import { instantiateSymphonia, loadSymphoniaModule, type SymphoniaInstance } from './symphonia-module.ts';
 import { parseDescription } from './track-description.ts';
 import type { PcmChunk, TrackInfo } from './track-info.ts';
 
 export interface DecoderOptions {
-  /** What is known about the bytes before they are read. Content decides: the hint only words messages. */
-  readonly hint?: MediaHint;
   /** The compiled decoder. Default: `loadSymphoniaModule()`. */
   readonly module?: WebAssembly.Module;
 }
@@ -38,16 +35,16 @@ export class Decoder {
    * source then stays open and belongs to the caller.
    */
   static async open(source: ByteSource, options: DecoderOptions = {}): Promise<Decoder> {
-    return Decoder.openSync(source, options.module ?? (await loadSymphoniaModule()), options);
+    return Decoder.openSync(source, options.module ?? (await loadSymphoniaModule()));
   }
 
   /** `open` for a worker, whose source may block. */
-  static openSync(source: ByteSource, module: WebAssembly.Module, options: Omit<DecoderOptions, 'module'> = {}): Decoder {
+  static openSync(source: ByteSource, module: WebAssembly.Module): Decoder {
     const instance = instantiateSymphonia(module, source);
     const { exports } = instance;
     const status = callGuarded(() => exports.open());
     throwSourceError(instance);
-    if (status < 0) throw failure('open', status, instance, options.hint);
+    if (status < 0) throw failure(status, instance);
     const isSeekable = source.length !== undefined;
     return new Decoder(source, instance, parseDescription(readText(instance), isSeekable));
   }
@@ -62,7 +59,7 @@ export class Decoder {
     const instance = this.#open('decode');
     const frameCount = this.#call(() => instance.exports.decode());
     throwSourceError(instance);
-    if (frameCount < 0) throw failure('decode', frameCount, instance);
+    if (frameCount < 0) throw failure(frameCount, instance);
     if (frameCount === 0) return undefined;
     const { exports } = instance;
     const samples = new Float32Array(exports.memory.buffer, exports.samples(), frameCount * this.info.channelCount);
@@ -78,7 +75,7 @@ export class Decoder {
     const instance = this.#open('seek');
     const landed = this.#call(() => instance.exports.seek(frame));
     throwSourceError(instance);
-    if (landed < 0) throw failure(`seek to frame ${frame}`, landed, instance);
+    if (landed < 0) throw failure(landed, instance);
     return landed;
   }
 
@@ -126,9 +123,9 @@ function throwSourceError(instance: SymphoniaInstance): void {
   if (sourceError !== undefined) throw sourceError.thrown;
 }
 
-function failure(operation: string, status: number, instance: SymphoniaInstance, hint?: MediaHint): DecodeError {
-  const name = hint?.extension === undefined ? '' : ` .${hint.extension}`;
-  return new DecodeError(codeOfStatus(status), `${operation}${name}: ${readText(instance)}`);
+/** What the module says about a failed call. It does not know what the bytes are called: whoever opened them names them. */
+function failure(status: number, instance: SymphoniaInstance): DecodeError {
+  return new DecodeError(codeOfStatus(status), readText(instance));
 }
 
 /** The statuses of `Failure::status` in `symphonia-wasm/src/failure.rs`. */

@@ -4,7 +4,7 @@
  * @module
  */
 export type { ByteSource, CreateByteSource, ReaderContext } from './byte-source.ts';
-export { bytesSource } from './bytes-source.ts';
+export { bytesSource, bytesSpec } from './bytes-source.ts';
 export { DecodeError, type DecodeErrorCode } from './decode-error.ts';
 export type { DecodeSpec } from './decode-spec.ts';
 export type { DecodeStream } from './decode-stream.ts';

@@ -1,4 +1,3 @@
-import type { AudioFraming } from './audio-frame-scanner.ts';
 import type { ByteSource } from './byte-source.ts';
 import type { MediaHint } from './media-hint.ts';
 import { TsAudioTransform } from './mpeg-ts.ts';
@@ -11,7 +10,6 @@ import type { TrackInfo } from './track-info.ts';
 /** What a decoder opens in place of the bytes as they came. */
 export interface AdaptedSource {
   readonly source: ByteSource;
-  readonly hint: MediaHint | undefined;
   /** The decoder's info with what only the segments tell: container, and time of the first frame. */
   describe(info: TrackInfo): TrackInfo;
 }
@@ -30,33 +28,28 @@ export function adaptSegments(source: ByteSource, hint: MediaHint | undefined): 
     case 'packed-audio':
       return adaptPackedAudio(source);
     case 'fmp4':
-      return { source, hint: { ...hint, extension: hint.extension ?? 'mp4' }, describe: (info) => info };
+      return { source, describe: (info) => info };
     case undefined: {
       const sniffed = new PrefixedSource(source, SNIFF_PACKETS * TS_PACKET_BYTES);
-      return sniffed.isTransportStream ? adaptTransportStream(sniffed) : { source: sniffed, hint, describe: (info) => info };
+      return sniffed.isTransportStream ? adaptTransportStream(sniffed) : { source: sniffed, describe: (info) => info };
     }
   }
 }
 
 function adaptTransportStream(source: ByteSource): AdaptedSource {
   const transform = new TsAudioTransform(source);
-  const { framing = 'adts' } = transform.probe();
+  transform.probe();
   const describe = (info: TrackInfo): TrackInfo => ({ ...withFirstTimestamp(info, transform.timestamps), container: 'mpeg-ts' });
-  return { source: new SequentialSource(transform), hint: hintOf(framing), describe };
+  return { source: new SequentialSource(transform), describe };
 }
 
 function adaptPackedAudio(source: ByteSource): AdaptedSource {
   const transform = new PackedAudioTransform(source);
-  const framing = transform.probe();
+  transform.probe();
   return {
     source: new SequentialSource(transform),
-    hint: hintOf(framing),
     describe: (info) => withFirstTimestamp(info, transform.timestamps),
   };
-}
-
-function hintOf(framing: AudioFraming): MediaHint {
-  return framing === 'adts' ? { extension: 'aac', mimeType: 'audio/aac' } : { extension: 'mp3', mimeType: 'audio/mpeg' };
 }
 
 function withFirstTimestamp(info: TrackInfo, timestamps: TimestampIndex): TrackInfo {

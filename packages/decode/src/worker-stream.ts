@@ -78,8 +78,7 @@ export class WorkerStream {
       this.#source = this.#watch(source);
       const adapted = adaptSegments(this.#source, this.#command.hint);
       this.#source = adapted.source;
-      const options = adapted.hint === undefined ? {} : { hint: adapted.hint };
-      this.#decoder = Decoder.openSync(adapted.source, this.#command.module, options);
+      this.#decoder = Decoder.openSync(adapted.source, this.#command.module);
       if (this.#command.startFrame > 0) this.#decoder.seek(this.#command.startFrame);
       const info = adapted.describe(this.#decoder.info);
       const ring = allocatePcmRing({

@@ -111,7 +111,7 @@ describe('fragmented MP4 joined in the middle', () => {
     const bytes = Buffer.concat(
       ['init.mp4', 'segment-1.m4s', 'segment-2.m4s'].map((name) => readFileSync(fixturePath(`${folder}/${name}`))),
     );
-    using decoder = await Decoder.open(memorySource(bytes, { isForwardOnly: true }), { hint: { segmentFormat: 'fmp4' } });
+    using decoder = await Decoder.open(memorySource(bytes, { isForwardOnly: true }));
     const { firstTimestampSeconds = 0, trim, durationFrames } = decoder.info;
     expect(trim.startFrames).toBe(0);
     expect(durationFrames).toBeUndefined();

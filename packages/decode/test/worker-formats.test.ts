@@ -6,7 +6,6 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { DecodeWorker } from '../src/decode-worker.ts';
 import type { DecodeStream } from '../src/decode-stream.ts';
 import { Decoder } from '../src/decoder.ts';
-import type { MediaHint } from '../src/media-hint.ts';
 import { AudioFrameScanner } from '../src/audio-frame-scanner.ts';
 import { memorySource } from './byte-sources.ts';
 import { Gate } from './gate.ts';
@@ -39,8 +38,8 @@ function encode(name: string, args: string): Buffer {
   return readFileSync(path);
 }
 
-async function decodeHere(bytes: Uint8Array, hint: MediaHint): Promise<Pcm> {
-  const decoder = await Decoder.open(memorySource(bytes), { hint });
+async function decodeHere(bytes: Uint8Array): Promise<Pcm> {
+  const decoder = await Decoder.open(memorySource(bytes));
   const parts: Float32Array[] = [];
   let firstPosition = -1;
   for (let chunk = decoder.decode(); chunk !== undefined; chunk = decoder.decode()) {
@@ -97,7 +96,7 @@ describe.skipIf(!hasFfmpeg)('a real file', () => {
   ])('gives the same PCM in the worker as in this thread, from the start and after a seek: %s', async (name, args) => {
     const bytes = encode(name, args);
     const hint = { extension: name.slice(name.lastIndexOf('.') + 1) };
-    const here = await decodeHere(bytes, hint);
+    const here = await decodeHere(bytes);
     expect(here.samples.length).toBeGreaterThan(2 * 44_100 * 2.9);
     await using stream = await worker.open(new Gate(bytes, worker.doorbell, { hint }).spec);
     const there = await readToEnd(stream);
@@ -127,7 +126,7 @@ describe.skipIf(!hasFfmpeg)('a real file', () => {
         join(directory, 'frames.ts'),
       ]);
       const ts = readFileSync(join(directory, 'frames.ts'));
-      const here = await decodeHere(frames, { extension });
+      const here = await decodeHere(frames);
       for (const hint of [{ segmentFormat: 'mpeg-ts' } as const, {}]) {
         const gate = new Gate(ts, worker.doorbell, { hint, hidesLength: hint.segmentFormat !== undefined });
         await using stream = await worker.open(gate.spec);
@@ -151,7 +150,7 @@ describe.skipIf(!hasFfmpeg)('a real file', () => {
       const segments = [0, 30, 60].map((first) =>
         concat([timestampTag(450_000 + 1000 * first), ...frames.slice(first, first === 60 ? undefined : first + 30)]),
       );
-      const here = await decodeHere(plain, { extension });
+      const here = await decodeHere(plain);
       await using stream = await worker.open(
         new Gate(concat(segments), worker.doorbell, { hint: { segmentFormat: 'packed-audio' }, hidesLength: true }).spec,
       );

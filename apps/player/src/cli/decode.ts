@@ -1,13 +1,13 @@
 import { PcmConverter } from '../engine/pcm-converter.ts';
-import { Track } from '../engine/track.ts';
-import { expandSources } from '../media/expand-sources.ts';
-import { openMedia, type VariantChoice } from '../media/open-media.ts';
+import type { Track } from '../engine/track.ts';
+import type { VariantChoice } from '../media/open-media.ts';
 import { createStdoutOutput } from '../output/stdout.ts';
 import type { SampleFormat } from '../output/pcm-encoding.ts';
 import { createFileOutput } from '../output/file.ts';
 import type { Output, PcmFormat } from '../output/output.ts';
 import { UsageError } from './describe-error.ts';
 import { openSession, type CommonOptions } from './session.ts';
+import { withTrack } from './single-track.ts';
 import { formatTime } from './time-text.ts';
 
 export interface DecodeOptions extends CommonOptions {
@@ -26,26 +26,21 @@ export async function runDecode(source: string, options: DecodeOptions): Promise
     throw new UsageError('--json and PCM both want standard output: write to a file with -o');
   await using session = openSession(options);
   const { reporter, signal } = session;
-  const sources = await expandSources([source]);
-  const [only] = sources;
-  if (only === undefined || sources.length > 1)
-    throw new UsageError(`decode takes one source, ${source} holds ${sources.length}: name one of them`);
-  await using media = await openMedia(only, { cache: () => session.cache(), variant: options.variant ?? 'auto', signal });
-  await using track = await Track.open(media, { startSeconds: options.start ?? 0, signal });
-  await using output = openOutput(options);
-
-  const format: PcmFormat = {
-    sampleRate: options.rate ?? track.format.sampleRate,
-    channelCount: options.channels ?? track.format.channelCount,
-  };
-  await output.open({ ...format, bitsPerSample: track.info?.bitsPerSample });
-  const frameCount = await decodeTrack({ track, output, format, durationSeconds: options.duration ?? Infinity, signal });
-  const seconds = frameCount / format.sampleRate;
-  reporter.event('done', { frameCount, seconds, ...format, lostPackets: track.lostPackets, ...track.info });
-  const damage = track.lostPackets > 0 ? `; ${track.lostPackets} damaged packets left out` : '';
-  reporter.line(
-    `decoded ${formatTime(seconds)} (${frameCount} frames, ${format.sampleRate} Hz, ${format.channelCount} channels)${damage}`,
-  );
+  await withTrack(source, options, session, async (track) => {
+    await using output = openOutput(options);
+    const format: PcmFormat = {
+      sampleRate: options.rate ?? track.format.sampleRate,
+      channelCount: options.channels ?? track.format.channelCount,
+    };
+    await output.open({ ...format, bitsPerSample: track.info?.bitsPerSample });
+    const frameCount = await decodeTrack({ track, output, format, durationSeconds: options.duration ?? Infinity, signal });
+    const seconds = frameCount / format.sampleRate;
+    reporter.event('done', { frameCount, seconds, ...format, lostPackets: track.lostPackets, ...track.info });
+    const damage = track.lostPackets > 0 ? `; ${track.lostPackets} damaged packets left out` : '';
+    reporter.line(
+      `decoded ${formatTime(seconds)} (${frameCount} frames, ${format.sampleRate} Hz, ${format.channelCount} channels)${damage}`,
+    );
+  });
 }
 
 function openOutput({ output, format }: DecodeOptions): Output {

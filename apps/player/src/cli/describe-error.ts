@@ -30,6 +30,12 @@ export function describeError(error: unknown): string {
   return remedy === undefined || sentence.includes(remedy) ? sentence : `${sentence}: ${remedy}`;
 }
 
+/** The error, with the name of what it is about in front when its own message does not say. */
+export function about(subject: string, error: unknown): unknown {
+  if (!(error instanceof Error) || codeOf(error)?.startsWith('decode/') !== true || error.message.includes(subject)) return error;
+  return Object.assign(new Error(`${subject}: ${error.message}`, { cause: error.cause }), { code: codeOf(error) });
+}
+
 /** The causes below an error, outermost first, at most ten. */
 export function causeChain(error: unknown): readonly string[] {
   const chain: string[] = [];

@@ -3,7 +3,7 @@ import type { EngineEvent, EngineReport, TrackReport } from '../engine/engine-ev
 import { Engine as PlaybackEngine } from '../engine/engine.ts';
 import { openMedia, type VariantChoice } from '../media/open-media.ts';
 import { chooseOutput, type OutputOptions } from './choose-output.ts';
-import { codeOf } from './describe-error.ts';
+import { about, codeOf } from './describe-error.ts';
 import { listenToKeys } from './keys.ts';
 import type { Reporter } from './reporter.ts';
 import type { Session } from './session.ts';
@@ -69,7 +69,7 @@ function tellEvent(event: EngineEvent, reporter: Reporter): void {
       reporter.event('track-end', trackFields(event.report));
       return;
     case 'track-failed':
-      reporter.error(event.error);
+      reporter.error(about(event.label, event.error));
       reporter.event('track-failed', { index: event.index, source: event.label, code: codeOf(event.error) });
       return;
     case 'first-pcm':

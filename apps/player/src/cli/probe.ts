@@ -1,28 +1,22 @@
 import type { TrackInfo } from '@tutti/decode';
 import type { MediaSource } from '@tutti/stream';
-import { Track } from '../engine/track.ts';
-import { expandSources } from '../media/expand-sources.ts';
-import { openMedia, type VariantChoice } from '../media/open-media.ts';
+import type { VariantChoice } from '../media/open-media.ts';
 import { UsageError } from './describe-error.ts';
 import { openSession, type CommonOptions } from './session.ts';
+import { withTrack } from './single-track.ts';
 import { formatTime } from './time-text.ts';
 
 /** `tutti probe SOURCE` */
 export async function runProbe(source: string, options: CommonOptions & { readonly variant?: VariantChoice }): Promise<void> {
   await using session = openSession(options);
-  const { reporter, signal } = session;
-  const sources = await expandSources([source]);
-  const [only] = sources;
-  if (only === undefined || sources.length > 1)
-    throw new UsageError(`probe takes one source, ${source} holds ${sources.length}: name one of them`);
-  await using media = await openMedia(only, { cache: () => session.cache(), variant: options.variant ?? 'auto', signal });
-  await using track = await Track.open(media, { signal });
-  const { info } = track;
-  if (info === undefined) throw new UsageError(`${media.label} holds no sound: name another source`);
-  const { durationSeconds } = track;
-  const variants = variantsOf(media);
-  reporter.event('probe', { source: media.label, kind: media.kind, durationSeconds, ...info, variants });
-  reporter.result(describe(media, { ...info, durationSeconds }, variants));
+  const { reporter } = session;
+  await withTrack(source, options, session, async (track, media) => {
+    const { durationSeconds, info } = track;
+    if (info === undefined) throw new UsageError(`${media.label} holds no sound: name another source`);
+    const variants = variantsOf(media);
+    reporter.event('probe', { source: media.label, kind: media.kind, durationSeconds, ...info, variants });
+    reporter.result(describe(media, { ...info, durationSeconds }, variants));
+  });
 }
 
 interface Variant {
