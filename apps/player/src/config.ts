@@ -1,6 +1,5 @@
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
-import { parse } from 'smol-toml';
 import { defaultDirectories } from './directories.ts';
 
 /** Settings from a `tutti.toml`: by option name, at the top for every command or in a table named like the command. */
@@ -21,9 +20,9 @@ export class ConfigError extends Error {
 
 /**
  * Reads the settings: `TUTTI_CONFIG` when set (it must exist then), else `tutti.toml` in the working directory, else in the user's
- * configuration directory. Throws `ConfigError`.
+ * configuration directory. Rejects with `ConfigError`.
  */
-export function readSettings(environment: Readonly<Record<string, string | undefined>>): FileSettings {
+export async function readSettings(environment: Readonly<Record<string, string | undefined>>): Promise<FileSettings> {
   const named = environment['TUTTI_CONFIG'];
   const candidates =
     named === undefined ? [path.resolve('tutti.toml'), path.join(defaultDirectories.config, 'tutti.toml')] : [named];
@@ -44,7 +43,9 @@ function readIfThere(file: string, mustExist: boolean): string | undefined {
   }
 }
 
-function parseSettings(text: string, file: string): FileSettings {
+async function parseSettings(text: string, file: string): Promise<FileSettings> {
+  // Most people have no settings file: the parser is loaded for those who do.
+  const { parse } = await import('smol-toml');
   let document: Readonly<Record<string, unknown>>;
   try {
     document = parse(text);

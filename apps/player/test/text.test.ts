@@ -73,7 +73,7 @@ describe('sources and settings on disk', () => {
   test('a command’s own table wins over the top of the settings file', async () => {
     const file = path.join(folder, 'tutti.toml');
     await writeFile(file, 'volume = -3\ncache = "/x"\n[play]\nvolume = -9\n');
-    const settings = readSettings({ TUTTI_CONFIG: file });
+    const settings = await readSettings({ TUTTI_CONFIG: file });
     expect([settings.get('play', 'volume'), settings.get('tutti', 'volume'), settings.get('play', 'cache')]).toEqual([
       -9,
       -3,
@@ -83,9 +83,9 @@ describe('sources and settings on disk', () => {
   });
 
   test('a settings file that is named must exist and be TOML', async () => {
-    expect(() => readSettings({ TUTTI_CONFIG: path.join(folder, 'none.toml') })).toThrow('cannot be read');
+    await expect(readSettings({ TUTTI_CONFIG: path.join(folder, 'none.toml') })).rejects.toThrow('cannot be read');
     const file = path.join(folder, 'bad.toml');
     await writeFile(file, 'volume = = 3');
-    expect(() => readSettings({ TUTTI_CONFIG: file })).toThrow('not valid TOML');
+    await expect(readSettings({ TUTTI_CONFIG: file })).rejects.toThrow('not valid TOML');
   });
 });

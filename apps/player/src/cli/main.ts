@@ -11,7 +11,7 @@ import { parseTime } from './time-text.ts';
 export async function main(argv: readonly string[]): Promise<void> {
   const program = buildProgram();
   try {
-    applySettings(program, readSettings(process.env));
+    applySettings(program, await readSettings(process.env));
     await program.parseAsync([...argv]);
   } catch (error) {
     process.exitCode = report(error, argv);
