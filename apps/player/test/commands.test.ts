@@ -1,7 +1,7 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { fixturePath, startOrigin } from '@tutti/fixtures';
 import { describe, expect, test } from 'vitest';
-import { pcmOf, runTutti, temporaryHome } from './run-tutti.ts';
+import { pcmOf, runTutti, startTutti, temporaryHome } from './run-tutti.ts';
 
 describe('tutti without a command', () => {
   test('plays the bundled track, tells what it did, and fetches nothing the second time', async () => {
@@ -51,6 +51,18 @@ describe('tutti decode', () => {
     expect(piped.stdout.length).toBeGreaterThan(1_000_000);
     expect(piped.stdout.equals(direct.stdout)).toBe(true);
   });
+});
+
+test('a program that reads only the beginning of the output ends tutti without a word', async () => {
+  await using home = await temporaryHome();
+  const decoding = startTutti(['decode', fixturePath('piece.flac')], { home: home.directory });
+  await new Promise((resolve) => {
+    decoding.child.stdout?.once('data', resolve);
+  });
+  decoding.child.stdout?.destroy();
+  const result = await decoding.result;
+  expect(result.stderr).toBe('');
+  expect(result.code).toBe(0);
 });
 
 describe('tutti probe', () => {

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import { ConfigError, readSettings, type FileSettings } from '../config.ts';
-import { exitCodeOf, Interrupted, UsageError } from './describe-error.ts';
+import { codeOf, exitCodeOf, Interrupted, UsageError } from './describe-error.ts';
 import { exitCodes } from './exit-codes.ts';
 import { Reporter } from './reporter.ts';
 import { parseBytes } from './size-text.ts';
@@ -23,6 +23,8 @@ function report(error: unknown, argv: readonly string[]): number {
   if (error instanceof CommanderError) return error.exitCode === 0 ? exitCodes.done : exitCodes.usage;
   const isVerbose = argv.includes('--verbose') || process.env['TUTTI_VERBOSE'] !== undefined;
   const reporter = new Reporter({ isJson: argv.includes('--json'), isQuiet: false, isVerbose });
+  // The program that read our output has had enough, as `head` does: that is no failure.
+  if (codeOf(error) === 'output/broken-pipe') return exitCodes.done;
   if (error instanceof Interrupted) reporter.line('stopped; what was fetched is kept');
   else reporter.error(error);
   return error instanceof ConfigError ? exitCodes.usage : exitCodeOf(error);

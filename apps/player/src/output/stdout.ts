@@ -27,7 +27,7 @@ export function createStdoutOutput(options: StdoutOptions = {}): Output {
   };
   const writeBytes = async (bytes: Uint8Array): Promise<void> => {
     throwIfBroken();
-    if (!stream.write(bytes)) await Promise.race([once(stream, 'drain'), once(stream, 'close')]);
+    if (!stream.write(bytes)) await Promise.race([once(stream, 'drain'), once(stream, 'close')]).catch(throwIfBroken);
     throwIfBroken();
   };
   // The error listener stays: an EPIPE may arrive after the last write.
