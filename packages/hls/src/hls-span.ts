@@ -14,6 +14,8 @@ export interface HlsSpanOptions extends Pick<
   readonly hint: MediaHint;
   readonly startSeconds: number;
   readonly offsetSeconds: number;
+  /** Discontinuity sequence number of its segments (RFC 8216, 6.2.1): timestamps start anew with each. */
+  readonly timeline: number;
   /** Length of all parts, in seconds. */
   readonly durationSeconds: number;
   /** Whether the span may end before its last part: its length is then unknown until it is sealed. */
@@ -24,6 +26,7 @@ export interface HlsSpanOptions extends Pick<
 export class HlsSpan implements MediaSpan {
   readonly startSeconds: number;
   readonly offsetSeconds: number;
+  readonly timeline: number;
   readonly isGap = false;
   /** A seek opens other spans. */
   readonly isSeekable = false;
@@ -35,6 +38,7 @@ export class HlsSpan implements MediaSpan {
   constructor(options: HlsSpanOptions) {
     this.startSeconds = options.startSeconds;
     this.offsetSeconds = options.offsetSeconds;
+    this.timeline = options.timeline;
     this.hint = options.hint;
     this.#options = options;
     this.#durationSeconds = options.mayEndEarly ? undefined : options.durationSeconds;

@@ -146,6 +146,7 @@ export class SpanSequence {
       parts,
       startSeconds,
       offsetSeconds: Math.max(0, seconds - startSeconds),
+      timeline: firstSegment.discontinuitySequence,
       durationSeconds: endSeconds - startSeconds,
       mayEndEarly: variants.canSwitch,
       acquire: async (target, isDemanded, signal) =>

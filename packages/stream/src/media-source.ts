@@ -11,6 +11,11 @@ export interface MediaSpan {
    * drops what comes before, or seeks by frame when `isSeekable`.
    */
   readonly offsetSeconds: number;
+  /**
+   * Which clock the media's own timestamps belong to: those of spans with the same number can be compared, so that spans
+   * join by them and not by what the playlist says. `undefined` where there are none.
+   */
+  readonly timeline?: number;
   /** No media here: silence of `durationSeconds`. `openReader` must not be called. */
   readonly isGap: boolean;
   /** Whether the decoder may seek by frame inside the span. */

@@ -1,6 +1,7 @@
 import { DecodeWorker, type DecodeStream, type TrackInfo } from '@tutti/decode';
 import type { MediaSource, MediaSpan, SpanReader } from '@tutti/stream';
 import type { PcmFormat } from '../output/output.ts';
+import { SpanPlacement, type Placement } from './span-placement.ts';
 
 /** One answer of `Track.read`. */
 export type TrackRead =
@@ -17,12 +18,10 @@ export type TrackRead =
 
 /** One span being played: a decoder's stream, or silence for a gap. */
 interface OpenSpan {
+  readonly span: MediaSpan;
+  /** `undefined` for a gap. */
   readonly info: TrackInfo | undefined;
   readonly format: PcmFormat;
-  /** Track position of the span's frame 0. */
-  readonly baseFrames: number;
-  /** Frames of the span to skip because they lie before the wanted position. */
-  dropFrames: number;
   /** Frame at which the decoder was told to begin. */
   readonly startFrame: number;
   readonly lostPackets: number;
@@ -52,6 +51,8 @@ export class Track implements AsyncDisposable {
   #next: Promise<OpenSpan | undefined> | undefined;
   #preparation = new AbortController();
   #info: TrackInfo | undefined;
+  readonly #spanPlacement = new SpanPlacement();
+  #placement: Placement = { baseFrames: 0, dropFrames: 0 };
   #positionFrames = 0;
   #lostPackets = 0;
   #isClosed = false;
@@ -120,9 +121,10 @@ export class Track implements AsyncDisposable {
       return { kind: 'empty' };
     }
     if (result.kind === 'empty') return result;
-    const surplus = Math.min(result.frameCount, Math.max(0, span.dropFrames - result.positionFrames));
+    const { baseFrames, dropFrames } = this.#placement;
+    const surplus = Math.min(result.frameCount, Math.max(0, dropFrames - result.positionFrames));
     if (surplus === result.frameCount) return { kind: 'empty' };
-    const positionFrames = span.baseFrames + result.positionFrames + surplus;
+    const positionFrames = baseFrames + result.positionFrames + surplus;
     this.#positionFrames = positionFrames + result.frameCount - surplus;
     const samples = into.subarray(surplus * channelCount, result.frameCount * channelCount);
     return { kind: 'pcm', samples, positionFrames, format: span.format };
@@ -142,6 +144,7 @@ export class Track implements AsyncDisposable {
     if (span !== undefined && this.#source.kind !== 'hls' && span.info?.isSeekable === true) {
       const frame = Math.round(target * span.format.sampleRate);
       await span.seek(frame, options.signal);
+      this.#placement = { ...this.#placement, dropFrames: 0 };
       this.#positionFrames = frame;
       return;
     }
@@ -168,8 +171,8 @@ export class Track implements AsyncDisposable {
     this.#iterator = this.#source.spans({ startSeconds, signal: this.#preparation.signal })[Symbol.asyncIterator]();
     this.#next = this.#prepare();
     const span = await (signal === undefined ? this.#next : untilAborted(this.#next, signal));
-    this.#adopt(span);
-    this.#positionFrames = span === undefined ? 0 : span.baseFrames + span.dropFrames + span.startFrame;
+    this.#adopt(span, undefined);
+    this.#positionFrames = this.#placement.baseFrames + this.#placement.dropFrames + (span?.startFrame ?? 0);
   }
 
   /** Opens the span after the ones that were prepared before; `undefined` at the end of the source. */
@@ -186,22 +189,30 @@ export class Track implements AsyncDisposable {
     return span;
   }
 
-  #adopt(span: OpenSpan | undefined): void {
+  /** Makes a span the current one; `followsSeconds` is where the one before it ended on the track. */
+  #adopt(span: OpenSpan | undefined, followsSeconds: number | undefined): void {
     this.#current = span;
+    if (span !== undefined) this.#placement = this.#place(span, followsSeconds);
     this.#next = span === undefined ? undefined : this.#prepare();
     // A failure is thrown where the span is waited for; until then it must not count as unhandled.
     this.#next?.catch(() => {});
   }
 
+  #place({ format, info, span, startFrame }: OpenSpan, followsSeconds: number | undefined): Placement {
+    if (info !== undefined && startFrame === 0) return this.#spanPlacement.place({ span, info, followsSeconds });
+    return { baseFrames: Math.round(span.startSeconds * format.sampleRate), dropFrames: 0 };
+  }
+
   /** The current span was read to its end: goes on with the prepared one as soon as it is there. */
   #advance(finished: OpenSpan, next: Promise<OpenSpan | undefined>): void {
     const { signal } = this.#preparation;
+    const followsSeconds = this.#positionFrames / finished.format.sampleRate;
     this.#lostPackets += finished.lostPackets;
     this.#current = undefined;
     this.#next = (async () => {
       await finished.close();
       const span = await next;
-      if (!signal.aborted) this.#adopt(span);
+      if (!signal.aborted) this.#adopt(span, followsSeconds);
       return span;
     })();
     this.#next.catch(() => {});
@@ -217,9 +228,9 @@ export class Track implements AsyncDisposable {
       const offsetFrames = Math.round(span.offsetSeconds * sampleRate);
       if (span.isSeekable && stream.info.isSeekable && offsetFrames > 0) {
         await stream.seek(offsetFrames, { signal });
-        return decodedSpan({ span, stream, reader, startFrame: offsetFrames, dropFrames: 0 });
+        return decodedSpan({ span, stream, reader, startFrame: offsetFrames });
       }
-      return decodedSpan({ span, stream, reader, startFrame: 0, dropFrames: offsetFrames });
+      return decodedSpan({ span, stream, reader, startFrame: 0 });
     } catch (error) {
       await stream?.close();
       await reader.release();
@@ -245,16 +256,14 @@ interface DecodedSpanParts {
   readonly stream: DecodeStream;
   readonly reader: SpanReader;
   readonly startFrame: number;
-  readonly dropFrames: number;
 }
 
-function decodedSpan({ span, stream, reader, startFrame, dropFrames }: DecodedSpanParts): OpenSpan {
+function decodedSpan({ span, stream, reader, startFrame }: DecodedSpanParts): OpenSpan {
   const format: PcmFormat = { sampleRate: stream.info.sampleRate, channelCount: stream.info.channelCount };
   return {
+    span,
     info: stream.info,
     format,
-    baseFrames: Math.round(span.startSeconds * format.sampleRate),
-    dropFrames,
     startFrame,
     get lostPackets() {
       return stream.lostPackets;
@@ -262,7 +271,6 @@ function decodedSpan({ span, stream, reader, startFrame, dropFrames }: DecodedSp
     read: (into) => stream.read(into),
     waitReadable: (signal) => stream.waitReadable({ signal }),
     async seek(frame, signal) {
-      this.dropFrames = 0;
       await stream.seek(frame, { signal });
     },
     async close() {
@@ -276,10 +284,9 @@ function gapSpan(span: MediaSpan, format: PcmFormat): OpenSpan {
   const frameCount = Math.round((span.durationSeconds ?? 0) * format.sampleRate);
   let position = Math.min(frameCount, Math.round(span.offsetSeconds * format.sampleRate));
   return {
+    span,
     info: undefined,
     format,
-    baseFrames: Math.round(span.startSeconds * format.sampleRate),
-    dropFrames: 0,
     startFrame: position,
     lostPackets: 0,
     read(into) {
