@@ -1,16 +1,29 @@
-import type { AssetStore } from '@tutti/assets';
+import type { AssetStore, CacheUsage } from '@tutti/assets';
 import type { HttpClient } from '@tutti/net';
 import { defaultDirectories } from './directories.ts';
 
 export interface CacheOptions {
   /** Directory of the cache. Default: the platform's cache directory. */
   readonly directory?: string;
-  /** Upper limit in bytes; the least recently used assets make room. Default: no limit. */
+  /** Upper limit in bytes; the least recently used assets make room. `Infinity`: none. Default: `defaultMaxBytes`. */
   readonly maxBytes?: number;
   /** Never touch the network: what is not complete in the cache is `assets/not-cached` at once. */
   readonly isOffline?: boolean;
   /** Receives what the network layer has to tell; lines carry no secrets. */
   readonly logger?: Logger;
+}
+
+/** What a music collection of some hundred hours needs. */
+const MAX_DEFAULT_BYTES = 10 * 1024 ** 3;
+/** A cache that nobody has thought about leaves nine tenths of the room to others. */
+const DEFAULT_SHARE = 0.1;
+
+/**
+ * The limit of a cache that was given none: 10 GiB, or a tenth of what the disk would have free without the cache, whichever is
+ * less.
+ */
+export function defaultMaxBytes({ bytes, freeBytes }: Pick<CacheUsage, 'bytes' | 'freeBytes'>): number {
+  return Math.min(MAX_DEFAULT_BYTES, Math.floor((bytes + freeBytes) * DEFAULT_SHARE));
 }
 
 /** A sink for log lines; a pino logger is one. */
@@ -36,9 +49,10 @@ export interface Cache extends AsyncDisposable {
 export async function openCache(options: CacheOptions = {}): Promise<Cache> {
   // Loaded when first needed: most commands start faster without them.
   const { openAssetStore } = await import('@tutti/assets');
+  const { maxBytes = defaultMaxBytes } = options;
   const store = await openAssetStore({
     root: options.directory ?? defaultDirectories.cache,
-    ...(options.maxBytes === undefined ? {} : { maxBytes: options.maxBytes }),
+    ...(maxBytes === Infinity ? {} : { maxBytes }),
   });
   const client = options.isOffline === true ? undefined : (await import('@tutti/net')).createHttpClient();
   const { logger } = options;

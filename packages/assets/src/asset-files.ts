@@ -55,10 +55,13 @@ export async function lastUsed(directory: string): Promise<number> {
   return (await Manifest.usedAtMs(join(directory, MANIFEST_NAME))) ?? (await Manifest.usedAtMs(directory)) ?? 0;
 }
 
-/** SHA-256 of a file, lower-case hex, read in pieces. */
-export async function hashFile(path: string): Promise<string> {
+/** SHA-256 of a file, lower-case hex, read in pieces. Abort counts between two of them. */
+export async function hashFile(path: string, signal?: AbortSignal): Promise<string> {
   const hash = createHash('sha256');
-  for await (const chunk of createReadStream(path, { highWaterMark: 512 * 1024 })) hash.update(chunk as Buffer);
+  for await (const chunk of createReadStream(path, { highWaterMark: 512 * 1024 })) {
+    signal?.throwIfAborted();
+    hash.update(chunk as Buffer);
+  }
   return hash.digest('hex');
 }
 

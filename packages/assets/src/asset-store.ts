@@ -123,6 +123,58 @@ export interface CacheUsage {
   readonly freeBytes: number;
 }
 
+export interface VerifyOptions {
+  /** Asset ids or source URLs. Default: every asset. */
+  readonly only?: readonly string[];
+  readonly onProgress?: (progress: VerifyProgress) => void;
+  /** Abort between two pieces of a file: what was quarantined until then stays so. */
+  readonly signal?: AbortSignal;
+}
+
+/** Told before each resource and once at the end. */
+export interface VerifyProgress {
+  readonly checked: number;
+  readonly total: number;
+  readonly checkedBytes: number;
+  readonly totalBytes: number;
+}
+
+/** A complete resource whose file is not what the manifest says. It is no longer in the cache. */
+export interface DamagedResource {
+  readonly assetId: string;
+  /** Source URL of the asset without query, fragment and credentials; empty when the manifest does not tell. */
+  readonly url: string;
+  readonly relPath: string;
+  readonly reason: 'hash' | 'length' | 'missing' | 'unreadable';
+  /** Where the file is now; `undefined` when there was none. */
+  readonly quarantinePath: string | undefined;
+}
+
+export interface VerifyReport {
+  /** Resources that were compared with their entry. */
+  readonly checked: number;
+  readonly checkedBytes: number;
+  readonly damaged: readonly DamagedResource[];
+}
+
+export interface EvictOptions {
+  /** Most bytes that may stay. Default: the limit that the cache was opened with; without one nothing goes. */
+  readonly maxBytes?: number;
+  /** Abort between two assets: what went is gone. */
+  readonly signal?: AbortSignal;
+}
+
+export interface EvictReport {
+  /** What went, first the one that was used longest ago. */
+  readonly evicted: readonly AssetSummary[];
+  readonly freedBytes: number;
+  /** Bytes that the cache has now. */
+  readonly bytes: number;
+  readonly maxBytes: number | undefined;
+  /** False when all that is left is pinned or in use. */
+  readonly isWithinLimit: boolean;
+}
+
 /** The cache: one directory, one writing process, any number of readers. */
 export interface AssetStore extends AsyncDisposable {
   readonly root: string;
@@ -144,6 +196,19 @@ export interface AssetStore extends AsyncDisposable {
   remove(idOrUrl: string): Promise<AssetSummary>;
   /** Pins an asset, or unpins it: pinned assets are never evicted. Rejects with `assets/not-cached` when unknown. */
   setPinned(idOrUrl: string, isPinned: boolean): Promise<AssetSummary>;
+  /**
+   * Reads every complete resource and compares it with the SHA-256 of its entry. What differs is moved to
+   * `<root>/quarantine/<asset>/…`, of each resource the last one, and its entry removed, so that the next `acquire` fetches it
+   * again; readers that have it open keep it. Nobody is kept waiting while files are read, and no asset counts as used.
+   * Partial files and files without an entry are not checked. Rejects with `assets/locked` in a `reader`, with
+   * `assets/not-cached` when `only` names something unknown.
+   */
+  verify(options?: VerifyOptions): Promise<VerifyReport>;
+  /**
+   * Brings the cache under a limit now: first the quarantine goes, then assets, the one used longest ago first, never one that is
+   * pinned or leased. Rejects with `assets/locked` in a `reader`.
+   */
+  evict(options?: EvictOptions): Promise<EvictReport>;
   /** Checkpoints and releases everything. Idempotent. */
   close(): Promise<void>;
 }

@@ -17,6 +17,8 @@ export interface CacheRoot {
   readonly leases: string;
   /** Assets that are being removed. */
   readonly trash: string;
+  /** Damaged files that `verify` took out, as `<asset>/<relPath>`. */
+  readonly quarantine: string;
 }
 
 /**
@@ -26,7 +28,8 @@ export interface CacheRoot {
  */
 export async function prepareRoot(path: string): Promise<CacheRoot> {
   const root = resolve(path);
-  const places = { root, assets: join(root, 'assets'), leases: join(root, 'leases'), trash: join(root, 'trash') };
+  const at = (name: string): string => join(root, name);
+  const places = { root, assets: at('assets'), leases: at('leases'), trash: at('trash'), quarantine: at('quarantine') };
   try {
     await nodeFileSystem.makeDirectory(root);
     await checkMarker(root, await readdir(root));

@@ -10,14 +10,21 @@ export type {
   AssetStore,
   AssetSummary,
   CacheUsage,
+  DamagedResource,
+  EvictOptions,
+  EvictReport,
   KeyOptions,
   ProducedWhole,
   Producer,
   ResourceEntry,
   ResourceKey,
   ResourceLease,
+  VerifyOptions,
+  VerifyProgress,
+  VerifyReport,
   WholeResource,
 } from './asset-store.ts';
 export type { AssetLogger } from './logger.ts';
-export { openAssetStore, type AssetStoreOptions } from './open-asset-store.ts';
+export type { AssetStoreOptions } from './disk-asset-store.ts';
+export { openAssetStore } from './open-asset-store.ts';
 export { assetId, resourceKey } from './resource-key.ts';

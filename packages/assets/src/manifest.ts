@@ -1,5 +1,5 @@
-import { appendFile, stat } from 'node:fs/promises';
-import { readAtomic, toStorageError, writeAtomic, type StorageError } from '@tutti/storage';
+import { stat } from 'node:fs/promises';
+import { nodeFileSystem, readAtomic, toStorageError, writeAtomic, type FileSystem, type StorageError } from '@tutti/storage';
 import * as z from 'zod/mini';
 import type { ResourceEntry } from './asset-store.ts';
 import { isResourcePath } from './resource-key.ts';
@@ -34,6 +34,7 @@ export interface ManifestOptions {
   readonly url: string | undefined;
   /** Keep changes in memory only. */
   readonly isReadOnly: boolean;
+  readonly fileSystem?: FileSystem;
   /** Told when a line could not be appended: the entry is then known to this process alone, and adopted by the next. */
   readonly onError: (error: StorageError) => void;
 }
@@ -41,10 +42,16 @@ export interface ManifestOptions {
 /**
  * What an asset's complete resources are: an append-only journal, one JSON object a line, the last line about a resource
  * counting. Lines that make no sense are skipped. In memory it is one entry per resource of an open asset.
+ *
+ * A file that replaces another one is announced first (`announce`, `confirm`): whenever the process or the power goes, the file
+ * there is what the last line says or the one before it.
  */
 export class Manifest {
   readonly #options: ManifestOptions;
+  readonly #fileSystem: FileSystem;
   readonly #entries = new Map<string, ResourceEntry>();
+  /** The entries before those that are announced. */
+  readonly #replaced = new Map<string, ResourceEntry>();
   #url: string | undefined;
   #lineCount = 0;
   #readBytes = -1;
@@ -53,6 +60,7 @@ export class Manifest {
 
   private constructor(options: ManifestOptions) {
     this.#options = options;
+    this.#fileSystem = options.fileSystem ?? nodeFileSystem;
     this.#url = options.url;
   }
 
@@ -88,13 +96,32 @@ export class Manifest {
     return [...this.#entries.values()];
   }
 
+  /** What the file of a resource may be: its entry, and the one before it while that is being replaced. */
+  candidates(relPath: string): readonly ResourceEntry[] {
+    return [this.#entries.get(relPath), this.#replaced.get(relPath)].filter((entry) => entry !== undefined);
+  }
+
   /** Records a resource whose file is in its place. Settles when the line is written, or could not be. */
   async set(entry: ResourceEntry): Promise<void> {
     this.#entries.set(entry.relPath, entry);
+    this.#replaced.delete(entry.relPath);
     await this.#append(toRecord(entry));
   }
 
+  /** Records, durably, what the file of a resource is about to be replaced by. `confirm` or `set` follows. */
+  async announce(entry: ResourceEntry): Promise<void> {
+    this.#replace(entry);
+    await this.#append(toRecord(entry));
+    await this.#appending.then(() => this.#sync());
+  }
+
+  /** What was announced is in its place. */
+  confirm(relPath: string): void {
+    this.#replaced.delete(relPath);
+  }
+
   async delete(relPath: string): Promise<void> {
+    this.#replaced.delete(relPath);
     if (this.#entries.delete(relPath)) await this.#append({ type: 'discard', relPath });
   }
 
@@ -107,20 +134,22 @@ export class Manifest {
   /** Waits for lines on their way and rewrites the journal when it holds lines that no longer count. */
   async compact(): Promise<void> {
     await this.#appending;
-    if (this.#options.isReadOnly || this.#lineCount <= this.#entries.size + 1) return;
+    if (this.#options.isReadOnly || this.#lineCount <= this.#entries.size + this.#replaced.size + 1) return;
     const header: ManifestRecord[] = this.#url === undefined ? [] : [{ type: 'asset', url: this.#url }];
-    const records = [...header, ...this.entries().map(toRecord)];
-    await writeAtomic(this.#options.path, records.map(toLine).join(''), { mode: MANIFEST_MODE });
+    const records = [...header, ...this.#replaced.values().map(toRecord), ...this.entries().map(toRecord)];
+    const text = records.map(toLine).join('');
+    await writeAtomic(this.#options.path, text, { mode: MANIFEST_MODE, fileSystem: this.#fileSystem });
     this.#lineCount = records.length;
   }
 
   async #read(): Promise<void> {
     const size = await sizeOf(this.#options.path);
     if (size === undefined || size > MAX_MANIFEST_BYTES) return;
-    const bytes = await readAtomic(this.#options.path);
+    const bytes = await readAtomic(this.#options.path, { fileSystem: this.#fileSystem });
     if (bytes === undefined) return;
     this.#readBytes = bytes.length;
     this.#entries.clear();
+    this.#replaced.clear();
     const text = new TextDecoder().decode(bytes);
     this.#needsNewline = text !== '' && !text.endsWith('\n');
     for (const line of text.split('\n')) {
@@ -138,9 +167,26 @@ export class Manifest {
         return;
       case 'discard':
         this.#entries.delete(parsed.relPath);
+        this.#replaced.delete(parsed.relPath);
         return;
       case 'resource':
-        this.#entries.set(parsed.relPath, toEntry(parsed));
+        this.#replace(toEntry(parsed));
+    }
+  }
+
+  #replace(entry: ResourceEntry): void {
+    const before = this.#entries.get(entry.relPath);
+    if (before !== undefined && before.sha256 !== entry.sha256) this.#replaced.set(entry.relPath, before);
+    this.#entries.set(entry.relPath, entry);
+  }
+
+  async #sync(): Promise<void> {
+    if (this.#options.isReadOnly) return;
+    const { path } = this.#options;
+    try {
+      await this.#fileSystem.syncFile(path);
+    } catch (error) {
+      this.#options.onError(toStorageError(error, `sync ${path}`, path));
     }
   }
 
@@ -155,7 +201,7 @@ export class Manifest {
     const isNew = this.#lineCount === 0 && url !== undefined;
     const text = `${this.#needsNewline ? '\n' : ''}${isNew ? toLine({ type: 'asset', url }) : ''}${toLine(line)}`;
     try {
-      await appendFile(path, text, { mode: MANIFEST_MODE });
+      await this.#fileSystem.append(path, text, MANIFEST_MODE);
       this.#needsNewline = false;
       this.#lineCount += isNew ? 2 : 1;
     } catch (error) {

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { openDiskResource, openMemoryResource, removeDiskResource, StorageError } from '@tutti/storage';
-import type { CommittedResource, ResourceOrigin, StreamingResource } from '@tutti/storage';
+import type { CommittedResource, FileSystem, ResourceOrigin, StreamingResource } from '@tutti/storage';
 import { AssetError, toAssetError } from './asset-error.ts';
 import { hashFile, removeEmptyFolders, removeStrays, touch } from './asset-files.ts';
 import type { Producer, ResourceEntry, ResourceKey, ResourceLease } from './asset-store.ts';
@@ -10,6 +10,7 @@ import { Manifest, MANIFEST_NAME } from './manifest.ts';
 import { ResourceFlight } from './resource-flight.ts';
 import { isResourcePath } from './resource-key.ts';
 import type { SpaceKeeper } from './space-keeper.ts';
+import { quarantineResource, type Quarantined } from './verification.ts';
 
 /** Mode of resources: the directories around them are the owner's alone. */
 const FILE_MODE = 0o600;
@@ -23,6 +24,7 @@ export interface SharedAssetOptions {
   readonly isWriter: () => boolean;
   readonly nowMs: () => number;
   readonly logger: AssetLogger;
+  readonly fileSystem: FileSystem;
   /** Most bytes of one resource held in memory where the disk may not be written. */
   readonly maxMemoryBytes: number;
 }
@@ -39,6 +41,7 @@ export class SharedAsset {
   readonly isWriter: () => boolean;
   readonly logger: AssetLogger;
   readonly space: SpaceKeeper;
+  readonly fileSystem: FileSystem;
   readonly #options: SharedAssetOptions;
   readonly #queue = new KeyedQueue();
   /** Flights that may be joined: one per resource in use. */
@@ -50,16 +53,17 @@ export class SharedAsset {
     this.#options = options;
     this.manifest = manifest;
     ({ id: this.id, url: this.url, directory: this.directory } = options);
-    ({ isWriter: this.isWriter, logger: this.logger, space: this.space } = options);
+    ({ isWriter: this.isWriter, logger: this.logger, space: this.space, fileSystem: this.fileSystem } = options);
   }
 
   static async open(options: SharedAssetOptions): Promise<SharedAsset> {
-    const { directory, url, logger } = options;
+    const { directory, url, logger, fileSystem } = options;
     if (options.isWriter()) await removeStrays(directory);
     const manifest = await Manifest.load({
       path: join(directory, MANIFEST_NAME),
       url,
       isReadOnly: !options.isWriter(),
+      fileSystem,
       onError: (error) => logger.warn({ err: error, asset: options.id }, 'manifest not written'),
     });
     const asset = new SharedAsset(options, manifest);
@@ -109,8 +113,20 @@ export class SharedAsset {
   }
 
   async removeFiles(relPath: string): Promise<void> {
-    await removeDiskResource(this.pathOf(relPath));
+    await removeDiskResource(this.pathOf(relPath), this.fileSystem);
     await this.manifest.delete(relPath);
+  }
+
+  /** Takes a resource out if it is damaged. Whoever has it open keeps the old file; the next `acquire` begins a new one. */
+  async quarantine(relPath: string, quarantine: string): Promise<Quarantined> {
+    return this.#queue.run(relPath, async () => {
+      const found = await quarantineResource({ manifest: this.manifest, directory: this.directory, relPath, quarantine });
+      const flight = this.#flights.get(relPath);
+      if (found === undefined || flight?.resource.state !== 'committed') return found;
+      this.#flights.delete(relPath);
+      flight.markDiscarded();
+      return found;
+    });
   }
 
   /** Hashes a complete file that the manifest does not know, and takes it in as not validated. */
@@ -205,6 +221,7 @@ export class SharedAsset {
       label,
       isReadOnly,
       mode: FILE_MODE,
+      fileSystem: this.fileSystem,
       ...(this.space.hasLimits ? { admit: (byteCount: number) => this.space.admit(byteCount) } : {}),
       ...(signal === undefined ? {} : { signal }),
     };

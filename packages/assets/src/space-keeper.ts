@@ -61,6 +61,37 @@ export class SpaceKeeper {
     await this.admit(0);
   }
 
+  /**
+   * Calls `evict` until the files below the root have at most `maxBytes`, or it answers that nothing more may go. Gives the bytes
+   * before and after. Abort counts between two calls.
+   */
+  async shrink(
+    maxBytes: number,
+    evict: () => Promise<boolean>,
+    signal: AbortSignal | undefined,
+  ): Promise<{ readonly bytesBefore: number; readonly bytes: number }> {
+    const turn = this.#turn.then(async () => {
+      const bytesBefore = (await measure(this.#options.root)).bytes;
+      let bytes = bytesBefore;
+      signal?.throwIfAborted();
+      while (bytes > maxBytes && (await evict())) {
+        bytes = (await measure(this.#options.root)).bytes;
+        signal?.throwIfAborted();
+      }
+      return { bytesBefore, bytes };
+    });
+    this.#turn = turn.then(
+      () => undefined,
+      () => undefined,
+    );
+    try {
+      return await turn;
+    } finally {
+      this.#usedBytes = undefined;
+      this.#freeBytes = undefined;
+    }
+  }
+
   async #admit(byteCount: number): Promise<void> {
     for (let problem = await this.#problem(byteCount); problem !== undefined; problem = await this.#problem(byteCount)) {
       // The count knows nothing of what went away by itself, so a walk decides.

@@ -75,27 +75,47 @@ export class WholeResources {
     produced: ProducedWhole,
     how: { readonly finalUrl: string; readonly isSecret: boolean },
   ): Promise<void> {
-    const { manifest } = this.#asset;
+    const { manifest, fileSystem } = this.#asset;
     const { bytes, origin } = produced;
+    const path = this.#asset.pathOf(relPath);
     const sha256 = digest(bytes);
-    const onDisk = await readAtomic(this.#asset.pathOf(relPath)).catch(unreadable);
-    const isSame = onDisk !== undefined && digest(onDisk) === sha256;
-    if (!isSame) {
-      await this.#asset.space.admit(bytes.length);
-      await writeAtomic(this.#asset.pathOf(relPath), bytes, { mode: how.isSecret ? SECRET_MODE : FILE_MODE });
+    const entry = { relPath, length: bytes.length, sha256, origin, finalUrl: how.finalUrl, isValidated: true };
+    const onDisk = await readAtomic(path, { fileSystem }).catch(unreadable);
+    if (onDisk !== undefined && digest(onDisk) === sha256) {
+      await manifest.set(entry);
+      return;
     }
-    await manifest.set({ relPath, length: bytes.length, sha256, origin, finalUrl: how.finalUrl, isValidated: true });
+    await this.#asset.space.admit(bytes.length);
+    const before = manifest.entry(relPath);
+    const options = { mode: how.isSecret ? SECRET_MODE : FILE_MODE, fileSystem };
+    if (before === undefined) {
+      await writeAtomic(path, bytes, options);
+      await manifest.set(entry);
+      return;
+    }
+    // The old file stays usable until the new one has its name, wherever this is interrupted.
+    await manifest.announce(entry);
+    try {
+      await writeAtomic(path, bytes, options);
+    } catch (error) {
+      await manifest.set(before);
+      throw error;
+    }
+    manifest.confirm(relPath);
   }
 
   async #read(key: ResourceKey): Promise<WholeResource | undefined> {
     const { relPath } = key;
     const inMemory = this.#memory.get(this.#memoryKey(relPath));
     if (inMemory !== undefined) return inMemory;
-    const bytes = await readAtomic(this.#asset.pathOf(relPath)).catch(unreadable);
+    const { manifest, fileSystem } = this.#asset;
+    const bytes = await readAtomic(this.#asset.pathOf(relPath), { fileSystem }).catch(unreadable);
     if (bytes === undefined) return undefined;
-    if (!this.#asset.isWriter()) await this.#asset.manifest.refresh();
-    const entry = this.#asset.manifest.entry(relPath) ?? (await this.#asset.adopt(relPath, bytes.length));
-    if (entry.length !== bytes.length || entry.sha256 !== digest(bytes)) {
+    if (!this.#asset.isWriter()) await manifest.refresh();
+    if (manifest.entry(relPath) === undefined) await this.#asset.adopt(relPath, bytes.length);
+    const sha256 = digest(bytes);
+    const entry = manifest.candidates(relPath).find((each) => each.sha256 === sha256);
+    if (entry === undefined) {
       this.#asset.logger.warn({ asset: this.#asset.id, relPath }, 'file is not what its entry says');
       return undefined;
     }

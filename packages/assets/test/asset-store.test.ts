@@ -2,22 +2,10 @@ import { existsSync } from 'node:fs';
 import { mkdir, readdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import type { AssetStore } from '../src/index.ts';
-import { cacheDirectories, DrivenProducer, pattern, producerOf, URL_A, whole } from './cache-directory.ts';
+import { cacheDirectories, DrivenProducer, fetchAll, pattern, producerOf, URL_A, whole } from './cache-directory.ts';
 
 const { newRoot, open } = cacheDirectories();
 const urlOf = (name: string): string => `https://media.example/${name}.mp3`;
-
-async function fetchAll(store: AssetStore, url: string, length: number): Promise<string> {
-  await using asset = await store.asset(url);
-  const lease = await asset.acquire(asset.key('media', url), producerOf(length));
-  try {
-    await lease.resource.waitRange({ start: 0, end: length + 1 });
-  } finally {
-    await lease.release();
-  }
-  return asset.id;
-}
 
 /** Every file below a directory, with its size: our own walk, to compare with. */
 async function filesBelow(directory: string): Promise<Map<string, number>> {

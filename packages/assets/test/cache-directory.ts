@@ -51,6 +51,18 @@ export function producerOf(length: number, onRange?: (start: number, end: number
   };
 }
 
+/** Fetches the one resource of a source URL and lets go of everything. Gives the asset's id. */
+export async function fetchAll(store: AssetStore, url: string, length: number): Promise<string> {
+  await using asset = await store.asset(url);
+  const lease = await asset.acquire(asset.key('media', url), producerOf(length));
+  try {
+    await lease.resource.waitRange({ start: 0, end: length + 1 });
+  } finally {
+    await lease.release();
+  }
+  return asset.id;
+}
+
 /** A producer that the test drives: it writes when told and ends when aborted. */
 export class DrivenProducer {
   readonly started = Promise.withResolvers<StreamingResource>();

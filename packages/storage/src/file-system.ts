@@ -33,7 +33,14 @@ export interface FileSystem {
     bytes: string | Uint8Array,
     options: { readonly mode?: number; readonly isDurable: boolean },
   ) => Promise<void>;
-  /** Makes a directory and those above it, for the owner alone (0700); one that exists is no error. */
+  /** Appends to a small file; makes it, with `mode`, when it is missing. Not durable by itself. */
+  readonly append: (path: string, text: string, mode: number) => Promise<void>;
+  /** Makes a file durable, its name in its directory included. */
+  readonly syncFile: (path: string) => Promise<void>;
+  /**
+   * Makes a directory and those above it, for the owner alone (0700), and makes the new ones durable; one that exists is no
+   * error.
+   */
   readonly makeDirectory: (path: string) => Promise<void>;
   /** Makes renames and removals in a directory durable, where the platform can. */
   readonly syncDirectory: (path: string) => Promise<void>;
@@ -66,18 +73,28 @@ export const nodeFileSystem: FileSystem = {
   readWhole: (path) => fs.promises.readFile(path).catch(absentAs(undefined)),
   writeWhole: (path, bytes, { mode, isDurable }) =>
     writeFileAtomic(path, bytes, { fsync: isDurable, ...(mode === undefined ? {} : { mode }) }),
-  makeDirectory,
-  syncDirectory: async (path) => {
-    // Windows can neither open nor sync a directory: the rename is then as durable as the file system makes it.
-    if (process.platform === 'win32') return;
-    const fd = await open(path, 'r');
-    try {
-      await fsync(fd);
-    } finally {
-      await close(fd);
-    }
+  append: (path, text, mode) => fs.promises.appendFile(path, text, { mode }),
+  syncFile: async (path) => {
+    await syncPath(path, 'r+');
+    await syncDirectory(dirname(path));
   },
+  makeDirectory,
+  syncDirectory,
 };
+
+async function syncDirectory(path: string): Promise<void> {
+  // Windows can neither open nor sync a directory: the rename is then as durable as the file system makes it.
+  if (process.platform !== 'win32') await syncPath(path, 'r');
+}
+
+async function syncPath(path: string, flags: 'r' | 'r+'): Promise<void> {
+  const fd = await open(path, flags);
+  try {
+    await fsync(fd);
+  } finally {
+    await close(fd);
+  }
+}
 
 /**
  * Not `mkdir` with `recursive`: where a file system answers `ENOENT` although the parent exists (/proc does), Node 24 tries
@@ -86,6 +103,8 @@ export const nodeFileSystem: FileSystem = {
 async function makeDirectory(path: string): Promise<void> {
   try {
     await fs.promises.mkdir(path, { mode: DIRECTORY_MODE });
+    // What lies in a directory is as durable as the directory's own name.
+    await syncDirectory(dirname(path)).catch(() => undefined);
   } catch (error) {
     const code = error instanceof Error && 'code' in error ? error.code : undefined;
     const parent = dirname(path);

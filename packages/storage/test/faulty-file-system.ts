@@ -17,6 +17,8 @@ export class FaultyFileSystem implements FileSystem {
   readonly size = nodeFileSystem.size;
   readonly exists = nodeFileSystem.exists;
   readonly readWhole = nodeFileSystem.readWhole;
+  readonly append = nodeFileSystem.append;
+  readonly syncFile = nodeFileSystem.syncFile;
   readonly makeDirectory = nodeFileSystem.makeDirectory;
   readonly syncDirectory = this.#wrap('syncDirectory', nodeFileSystem.syncDirectory);
   readonly #faults = new Map<string, string>();

@@ -70,6 +70,7 @@ function addWarm(program: Command): void {
     .addOption(envOption('--from <file>', 'read sources from a list, - for standard input'))
     .addOption(variantOption())
     .addOption(envOption('--concurrency <n>', 'requests at once').argParser(parseCount).default(6))
+    .addOption(envOption('--pin', 'never evict what was fetched'))
     .action(async (sources, options) => (await import('./warm.ts')).runWarm(sources, options));
 }
 
@@ -101,22 +102,17 @@ function addProbe(program: Command): void {
 
 function addCache(program: Command): void {
   const cache = program.command('cache').description('Look after the cache').exitOverride();
-  const add = (name: string, description: string, argument?: string): void => {
-    const sub = command(
-      cache,
-      name,
-      `tutti cache ${name}${argument === undefined ? '' : ' https://example.org/song.mp3'}`,
-    ).description(description);
+  const add = (name: string, description: string, argument?: string, example?: string): Command => {
+    const parameters = example ?? (argument === undefined ? '' : 'https://example.org/song.mp3');
+    const sub = command(cache, name, `tutti cache ${name} ${parameters}`.trimEnd()).description(description);
     if (argument !== undefined) sub.argument(argument, 'source URL or asset id, as cache ls prints it');
-    sub.action(async (...values: unknown[]) => {
+    return sub.action(async (...values: unknown[]) => {
       const { runCache } = await import('./cache.ts');
       // Commander passes the operands, then the options, then the command.
+      const operands = values.slice(0, -2).flat();
       await runCache(
         name,
-        values
-          .slice(0, -2)
-          .flat()
-          .filter((value) => typeof value === 'string'),
+        operands.filter((value) => typeof value === 'string'),
         sub.opts(),
       );
     });
@@ -126,6 +122,12 @@ function addCache(program: Command): void {
   add('usage', 'Bytes used, limit and free space');
   add('path', 'Print the cache directory, or the directory of one asset', '[source]');
   add('rm', 'Remove assets', '<source...>');
+  add('pin', 'Keep assets whatever happens: they are never evicted', '<source...>');
+  add('unpin', 'Let assets be evicted again', '<source...>');
+  add('verify', 'Read every complete file and take out what is damaged; ends with 2 when something was', '[source...]', '--repair')
+    .addOption(envOption('--repair', 'fetch again what was taken out; ends with 0 when all of it came'))
+    .addOption(variantOption());
+  add('evict', 'Bring the cache under its limit now; ends with 2 when the rest is pinned or in use', undefined, '--max-bytes 5GiB');
 }
 
 /** A subcommand with the options that all share, and one example in its help. */
@@ -137,7 +139,11 @@ function command(parent: Command, name: string, example: string): Command {
 function addCommonOptions(target: Command): Command {
   return target
     .addOption(envOption('--cache <dir>', 'cache directory'))
-    .addOption(envOption('--max-bytes <size>', 'limit of the cache, like 10GiB').argParser(parseBytes))
+    .addOption(
+      envOption('--max-bytes <size>', 'limit of the cache, like 10GiB (default: 10GiB or a tenth of the free space)').argParser(
+        parseBytes,
+      ),
+    )
     .addOption(envOption('--verbose', 'tell the causes of errors'))
     .addOption(envOption('--quiet', 'only errors on stderr'))
     .addOption(envOption('--json', 'newline-delimited events on stdout'));

@@ -15,6 +15,7 @@ export interface WarmCommandOptions extends CommonOptions {
   readonly from?: string;
   readonly variant?: VariantChoice;
   readonly concurrency: number;
+  readonly pin?: boolean;
 }
 
 /** `tutti warm SOURCE…` */
@@ -27,13 +28,23 @@ export async function runWarm(sources: readonly string[], options: WarmCommandOp
   if (local !== undefined) throw new UsageError(`${local} is here already: warm fetches http and https URLs`);
 
   const progress = new RateMeter(reporter);
-  const reports = await warm(wanted, {
-    cache: await session.cache(),
-    variant: options.variant ?? 'auto',
-    concurrency: options.concurrency,
-    onProgress: (source, state) => progress.update(source, state),
-    signal,
-  });
+  const cache = await session.cache();
+  const reports: WarmReport[] = [];
+  for (const source of wanted) {
+    const [report] = await warm([source], {
+      cache,
+      variant: options.variant ?? 'auto',
+      concurrency: options.concurrency,
+      onProgress: (source, state) => progress.update(source, state),
+      signal,
+    });
+    if (report === undefined) continue;
+    // At once: the next source may need room.
+    if (options.pin === true && report.doneResources > 0) {
+      reporter.event('pinned', { ...(await cache.store.setPinned(source, true)) });
+    }
+    reports.push(report);
+  }
   for (const report of reports) tell(report, reporter);
   const complete = reports.filter((report) => report.isComplete).length;
   reporter.event('done', { complete, failed: reports.length - complete });
