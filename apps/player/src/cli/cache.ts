@@ -1,4 +1,5 @@
 import { AssetError, type AssetStore, type AssetSummary } from '@tutti/assets';
+import { sourceLabel } from '../media/source-label.ts';
 import type { Reporter } from './reporter.ts';
 import { openSession, type CommonOptions } from './session.ts';
 import { formatBytes } from './size-text.ts';
@@ -82,8 +83,9 @@ async function rm({ store, reporter, operands }: CacheJob): Promise<void> {
 }
 
 function notCached(wanted: string): AssetError {
-  return new AssetError('assets/not-cached', `nothing called ${wanted} is cached: tutti cache ls lists what is`, {
-    subject: wanted,
+  const label = sourceLabel(wanted);
+  return new AssetError('assets/not-cached', `nothing called ${label} is cached: tutti cache ls lists what is`, {
+    subject: label,
   });
 }
 

@@ -2,6 +2,7 @@ import type { Engine } from '../engine/engine.ts';
 import type { EngineEvent, EngineReport, TrackReport } from '../engine/engine-events.ts';
 import { Engine as PlaybackEngine } from '../engine/engine.ts';
 import { openMedia, type VariantChoice } from '../media/open-media.ts';
+import { sourceLabel } from '../media/source-label.ts';
 import { chooseOutput, type OutputOptions } from './choose-output.ts';
 import { codeOf } from './describe-error.ts';
 import { listenToKeys } from './keys.ts';
@@ -32,7 +33,7 @@ export async function playSources(sources: readonly string[], options: PlaybackO
   const engine: Engine = new PlaybackEngine({
     output,
     queue: sources.map((source) => ({
-      label: withoutQuery(source),
+      label: sourceLabel(source),
       open: (openSignal) =>
         openMedia(source, { cache: () => session.cache(), variant: options.variant ?? 'auto', signal: openSignal }),
     })),
@@ -117,9 +118,4 @@ function titleOf(label: string, tags: Readonly<Record<string, string>> | undefin
   if (title === undefined) return label;
   const artist = tags?.['artist'];
   return `${artist === undefined ? '' : `${artist} – `}${title}`;
-}
-
-function withoutQuery(source: string): string {
-  const url = /^https?:/i.test(source) ? URL.parse(source) : null;
-  return url === null ? source : `${url.origin}${url.pathname}`;
 }
