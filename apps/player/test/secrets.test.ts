@@ -159,4 +159,4 @@ test('tokens, credentials, cookies and keys appear in no output, log line, file 
   const heard = said.map(({ stderr, stdout }) => `${stderr}\n${stdout.toString()}`).join('\n');
   for (const place of ['part-1.flac', 'vault/song.m3u8', 'forbidden.mp3', 'reset.mp3', 'never.mp3']) expect(heard).toContain(place);
   await run(0, 'cache', 'rm', signed('part-1.flac'));
-});
+}, 180_000);

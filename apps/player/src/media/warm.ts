@@ -1,5 +1,7 @@
+import { AssetError } from '@tutti/assets';
 import type { FillProgress, FillReport } from '@tutti/stream';
 import type { Cache } from '../compose.ts';
+import { otherWriter } from './cache-writer.ts';
 import { openMedia, type VariantChoice } from './open-media.ts';
 import { sourceLabel } from './source-label.ts';
 
@@ -27,9 +29,21 @@ export interface WarmReport extends FillReport {
 
 /**
  * Fetches everything that playing the sources would need, one source after the other, and reports on each in the same order.
- * Failures are in the reports, never thrown; abort is: what was fetched until then stays and is not fetched again.
+ * Failures are in the reports, never thrown. Abort is, what was fetched until then stays and is not fetched again; and so is
+ * `assets/locked` when another process writes this cache, so that nothing could be kept.
  */
 export async function warm(sources: readonly string[], options: WarmOptions): Promise<readonly WarmReport[]> {
+  const { store } = options.cache;
+  const writer = await otherWriter(store);
+  if (writer !== undefined) {
+    throw new AssetError(
+      'assets/locked',
+      `warm cache ${store.root}: ${writer} is writing it; wait for that or stop it, or choose another directory`,
+      {
+        subject: store.root,
+      },
+    );
+  }
   const reports: WarmReport[] = [];
   for (const source of sources) {
     options.signal?.throwIfAborted();
