@@ -22,13 +22,18 @@ export interface RunningTutti {
   said(pattern: RegExp): Promise<void>;
 }
 
+export interface RunOptions {
+  readonly home: string;
+  readonly input?: Uint8Array;
+  /** Words of a command that runs another one: the program starts inside it. */
+  readonly within?: readonly string[];
+}
+
 /** Starts the real command line in its own process, with its own cache and no settings of this machine. */
-export function startTutti(
-  parameters: readonly string[],
-  options: { readonly home: string; readonly input?: Uint8Array },
-): RunningTutti {
+export function startTutti(parameters: readonly string[], options: RunOptions): RunningTutti {
   const inherited = Object.entries(process.env).filter(([name]) => !name.startsWith('TUTTI_') && !name.startsWith('XDG_'));
-  const child = spawn(process.execPath, [launcher, ...parameters], {
+  const [command = process.execPath, ...words] = [...(options.within ?? []), process.execPath, launcher, ...parameters];
+  const child = spawn(command, words, {
     cwd: options.home,
     env: { ...Object.fromEntries(inherited), HOME: options.home },
     stdio: [options.input === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe'],
@@ -70,10 +75,7 @@ export function startTutti(
 }
 
 /** Runs the command line to its end. */
-export function runTutti(
-  parameters: readonly string[],
-  options: { readonly home: string; readonly input?: Uint8Array },
-): Promise<TuttiResult> {
+export function runTutti(parameters: readonly string[], options: RunOptions): Promise<TuttiResult> {
   return startTutti(parameters, options).result;
 }
 

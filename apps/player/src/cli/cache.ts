@@ -3,6 +3,7 @@ import { defaultMaxBytes, type Cache } from '../compose.ts';
 import type { VariantChoice } from '../media/open-media.ts';
 import { warm } from '../media/warm.ts';
 import { codeOf, describeError } from './describe-error.ts';
+import { sourceLabel } from '../media/source-label.ts';
 import { exitCodes } from './exit-codes.ts';
 import type { Reporter } from './reporter.ts';
 import { openSession, type CommonOptions } from './session.ts';
@@ -192,8 +193,9 @@ function limitOf(used: CacheUsage, options: CacheCommandOptions): number {
 }
 
 function notCached(wanted: string): AssetError {
-  return new AssetError('assets/not-cached', `nothing called ${wanted} is cached: tutti cache ls lists what is`, {
-    subject: wanted,
+  const label = sourceLabel(wanted);
+  return new AssetError('assets/not-cached', `nothing called ${label} is cached: tutti cache ls lists what is`, {
+    subject: label,
   });
 }
 

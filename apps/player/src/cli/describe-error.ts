@@ -5,7 +5,6 @@ import { exitCodes } from './exit-codes.ts';
 const remedies: Readonly<Record<string, string>> = {
   'assets/not-cached': 'play or warm it once with the network, without --offline',
   'assets/in-use': 'stop what plays or warms it, then try again',
-  'assets/no-space': 'free some disk space, or remove something with: tutti cache rm',
   'decode/empty': 'the file holds nothing: check where it came from',
   'decode/not-media': 'check that the address leads to an audio file',
   'net/bad-url': 'give an address that begins with http:// or https://',
@@ -19,6 +18,7 @@ const remedies: Readonly<Record<string, string>> = {
   'net/unexpected-html': 'the server answered with a web page: check the address, or sign in',
   'storage/no-space': 'free some disk space, or choose another place with --cache',
   'storage/io': 'check the disk',
+  'storage/not-present': 'the cache was removed while it was in use: try again',
   'storage/read-only': 'choose another place with --cache',
   'stream/empty': 'the file holds nothing: check the address',
 };

@@ -1,7 +1,10 @@
+import type { Cache } from '../compose.ts';
 import type { Engine } from '../engine/engine.ts';
 import type { EngineEvent, EngineReport, TrackReport } from '../engine/engine-events.ts';
 import { Engine as PlaybackEngine } from '../engine/engine.ts';
+import { otherWriter } from '../media/cache-writer.ts';
 import { openMedia, type VariantChoice } from '../media/open-media.ts';
+import { sourceLabel } from '../media/source-label.ts';
 import { chooseOutput, type OutputOptions } from './choose-output.ts';
 import { about, codeOf } from './describe-error.ts';
 import { listenToKeys } from './keys.ts';
@@ -28,13 +31,14 @@ const statusMs = 250;
 /** Plays `sources` to their end, with a status line, JSON events and keys in a terminal. */
 export async function playSources(sources: readonly string[], options: PlaybackOptions, session: Session): Promise<PlaybackReport> {
   const { reporter, signal } = session;
+  let opening: Promise<Cache> | undefined;
+  const cache = (): Promise<Cache> => (opening ??= openTold(session));
   await using output = await chooseOutput(options, reporter);
   const engine: Engine = new PlaybackEngine({
     output,
     queue: sources.map((source) => ({
-      label: withoutQuery(source),
-      open: (openSignal) =>
-        openMedia(source, { cache: () => session.cache(), variant: options.variant ?? 'auto', signal: openSignal }),
+      label: sourceLabel(source),
+      open: (openSignal) => openMedia(source, { cache, variant: options.variant ?? 'auto', signal: openSignal }),
     })),
     startSeconds: options.start ?? 0,
     durationSeconds: options.duration ?? Infinity,
@@ -51,6 +55,16 @@ export async function playSources(sources: readonly string[], options: PlaybackO
     clearInterval(ticker);
     keys[Symbol.dispose]();
   }
+}
+
+/** Opens the cache, and says so when what is fetched cannot be kept. */
+async function openTold(session: Session): Promise<Cache> {
+  const cache = await session.cache();
+  const writer = await otherWriter(cache.store);
+  if (writer === undefined || cache.client === undefined) return cache;
+  session.reporter.event('cache-in-use', { writer });
+  session.reporter.line(`${writer} is writing the cache: what is not in it is streamed through memory, and not kept`);
+  return cache;
 }
 
 function tellEvent(event: EngineEvent, reporter: Reporter): void {
@@ -117,9 +131,4 @@ function titleOf(label: string, tags: Readonly<Record<string, string>> | undefin
   if (title === undefined) return label;
   const artist = tags?.['artist'];
   return `${artist === undefined ? '' : `${artist} – `}${title}`;
-}
-
-function withoutQuery(source: string): string {
-  const url = /^https?:/i.test(source) ? URL.parse(source) : null;
-  return url === null ? source : `${url.origin}${url.pathname}`;
 }

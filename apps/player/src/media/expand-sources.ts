@@ -2,6 +2,7 @@ import { readdir, readFile, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { SourceError } from './source-error.ts';
+import { sourceLabel } from './source-label.ts';
 
 /** Files that a folder contributes to a queue. */
 const audioExtensions = new Set(
@@ -35,7 +36,7 @@ async function expandSource(source: string): Promise<readonly string[]> {
   if (source === '-') return [source];
   if (isHttpUrl(source)) {
     if (URL.canParse(source)) return [source];
-    throw new SourceError('source/bad-url', `${source} is not an address: it is like https://example.org/song.mp3`);
+    throw new SourceError('source/bad-url', `${sourceLabel(source)} is not an address: it is like https://example.org/song.mp3`);
   }
   const file = localPath(source);
   const stats = await stat(file).catch((cause: unknown) => {
