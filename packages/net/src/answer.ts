@@ -20,6 +20,8 @@ export interface AnswerParts {
   readonly scope: Scope;
   readonly idleTimeoutMs: number;
   readonly timeToFirstByteMs: number;
+  /** Called when the idle timeout has struck. */
+  readonly onStall: () => void;
 }
 
 /** One HTTP answer: its head, and its body as it comes. Holds a request slot until the body ends or is released. */
@@ -33,6 +35,7 @@ export class Answer {
   readonly #slot: RequestSlot;
   readonly #scope: Scope;
   readonly #idleTimeoutMs: number;
+  readonly #onStall: () => void;
   readonly #onAbort = () => this.release();
 
   constructor(parts: AnswerParts) {
@@ -44,6 +47,7 @@ export class Answer {
     this.#slot = parts.slot;
     this.#scope = parts.scope;
     this.#idleTimeoutMs = parts.idleTimeoutMs;
+    this.#onStall = parts.onStall;
     this.#scope.signal.addEventListener('abort', this.#onAbort);
     if (this.#scope.signal.aborted) this.release();
   }
@@ -56,6 +60,7 @@ export class Answer {
     this.#scope.throwIfEnded();
     const { label } = this.target;
     const timer = setTimeout(() => {
+      this.#onStall();
       this.#exchange.abort(new NetError('net/timeout', `GET ${label}: no data for ${this.#idleTimeoutMs} ms`, { url: label }));
     }, this.#idleTimeoutMs);
     try {

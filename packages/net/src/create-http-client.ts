@@ -1,3 +1,4 @@
+import type { LookupFunction } from 'node:net';
 import { acceptAnswer } from './acceptance.ts';
 import { type AskedRange, isAskable } from './byte-range.ts';
 import { type Clock, systemClock } from './clock.ts';
@@ -38,6 +39,15 @@ export interface HttpClientOptions {
   readonly clock?: Clock;
   /** More headers for each request and each redirect's hop; credentials among them stay on the first URL's origin. */
   readonly headers?: HeadersProvider;
+  /**
+   * Speak HTTP/2 with servers that offer it by TLS. Default false: undici tells the reset of a stream whose length was not
+   * announced as its good end, so that a cut-off body would pass for a whole one.
+   */
+  readonly http2?: boolean;
+  /** Certificate authorities to trust instead of the system's, in PEM. */
+  readonly certificateAuthorities?: readonly string[];
+  /** Finds the addresses of a host name. Default: `dns.lookup`. */
+  readonly lookup?: LookupFunction;
   /** Default: silent. */
   readonly logger?: NetLogger;
 }
@@ -84,6 +94,11 @@ class UndiciHttpClient implements HttpClient {
       limits: this.#limits,
       timeouts: { connectTimeoutMs, firstByteTimeoutMs, idleTimeoutMs },
       clock: this.#clock,
+      connection: {
+        http2: options.http2 ?? false,
+        certificateAuthorities: options.certificateAuthorities,
+        lookup: options.lookup,
+      },
     });
     this.#policy = new RetryPolicy(options.retry ?? {}, { random: options.random ?? Math.random, clock: this.#clock });
     this.#userAgent = options.userAgent ?? 'tutti';
@@ -194,6 +209,7 @@ class UndiciHttpClient implements HttpClient {
               provider: this.#provider,
             },
             priority,
+            cookieJar: request.cookieJar,
             scope,
             slot: attempt === 1 ? firstSlot : undefined,
             leftMs,
@@ -217,6 +233,7 @@ class UndiciHttpClient implements HttpClient {
           return finish({ answer, acceptance });
         },
         {
+          outlastsOutage: part.isContinuation || request.outlastsOutage === true,
           signal: scope.signal,
           onRetry: ({ attempt, delayMs, error }) => {
             this.#logger?.warn({ url: target.label, attempt, delayMs, code: error.code }, 'request will be tried again');

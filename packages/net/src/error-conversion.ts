@@ -19,6 +19,8 @@ const CONNECT_CODES: Readonly<Record<string, string>> = {
   EINVAL: 'invalid address',
 };
 const RESET_CODES: readonly string[] = ['ECONNRESET', 'EPIPE', 'ECONNABORTED', 'UND_ERR_SOCKET', 'UND_ERR_INFO', 'UND_ERR_ABORTED'];
+/** Streams and sessions of HTTP/2 that the other side ended. */
+const HTTP2_CODE = /^ERR_HTTP2_/;
 const TIMEOUT_CODES: Readonly<Record<string, string>> = {
   UND_ERR_CONNECT_TIMEOUT: 'connection timed out',
   ETIMEDOUT: 'connection timed out',
@@ -40,7 +42,7 @@ export function toNetError(error: unknown, target: Target, phase: ExchangePhase)
   if (connect !== undefined) return fail('net/connect-failed', `cannot connect to ${target.authority}: ${connect} (${code})`);
   if (timeout !== undefined) return fail('net/timeout', `${timeout} from ${target.authority}`);
   if (TLS_CODE.test(code)) return fail('net/tls', `no secure connection to ${target.authority} (${code})`);
-  if (RESET_CODES.includes(code)) return fail('net/reset', `connection to ${target.authority} was reset`);
+  if (RESET_CODES.includes(code) || HTTP2_CODE.test(code)) return fail('net/reset', `connection to ${target.authority} was reset`);
   if (code === 'UND_ERR_DESTROYED' || code === 'UND_ERR_CLOSED') return fail('net/closed', 'the client is closed');
   return fail('net/protocol', `${target.authority} does not speak HTTP as expected${code === '' ? '' : ` (${code})`}`);
 }

@@ -15,6 +15,16 @@ export interface HttpRequest {
   /** Default `demand`. */
   readonly priority?: RequestPriority;
   readonly headers?: Readonly<Record<string, string>>;
+  /**
+   * Name of the cookie jar of this request: cookies set by answers are sent only with requests of the same jar, by the rules
+   * of RFC 6265, and forgotten when the client closes. Without it no cookie is kept.
+   */
+  readonly cookieJar?: string;
+  /**
+   * Whether to wait out an outage (`retry.outageMs`) before the first answer too: for a part of something that plays
+   * already. Bodies under way always do. Default false: who asks for something new wants to hear soon that it is not there.
+   */
+  readonly outlastsOutage?: boolean;
 }
 
 /** A body that heals itself: a broken connection is continued from the consumed offset without repeating a byte. */

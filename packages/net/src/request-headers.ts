@@ -32,21 +32,26 @@ export interface HeaderWishes {
   readonly provider?: HeadersProvider | undefined;
 }
 
-/** Header fields of the request to `target`; `hasLeftOrigin` once a redirect led away from the first URL's origin. */
-export function composeHeaders(
-  wishes: HeaderWishes,
-  target: Target,
-  options: { readonly hasLeftOrigin: boolean },
-): Record<string, string> {
+/** What is known about one hop. */
+export interface Hop {
+  /** Once a redirect led away from the first URL's origin. */
+  readonly hasLeftOrigin: boolean;
+  /** `Cookie` text from the request's jar for this hop. */
+  readonly cookies?: string | undefined;
+}
+
+/** Header fields of the request to `target`. Cookies that the caller names itself go before those of the jar. */
+export function composeHeaders(wishes: HeaderWishes, target: Target, hop: Hop): Record<string, string> {
   const { range, expected } = wishes;
   const composed: Record<string, string> = { accept: '*/*', 'user-agent': wishes.userAgent };
   for (const headers of [wishes.provider?.(wishes.kind, target.href), wishes.headers]) {
     for (const [name, value] of Object.entries(headers ?? {})) {
       const key = name.toLowerCase();
-      if (OWN.includes(key) || (options.hasLeftOrigin && CREDENTIALS.includes(key))) continue;
+      if (OWN.includes(key) || (hop.hasLeftOrigin && CREDENTIALS.includes(key))) continue;
       composed[key] = value;
     }
   }
+  if (hop.cookies !== undefined) composed['cookie'] = [composed['cookie'], hop.cookies].filter(Boolean).join('; ');
   if (target.authorization !== undefined) composed['authorization'] ??= target.authorization;
   composed['accept-encoding'] = wishes.acceptEncoding;
   if (range !== undefined) composed['range'] = formatRange(range);

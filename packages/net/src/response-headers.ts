@@ -7,6 +7,12 @@ export function headerOf(headers: ResponseHeaders, name: string): string | undef
   return Array.isArray(value) ? value[0] : value;
 }
 
+/** All values of a field. */
+export function headersOf(headers: ResponseHeaders, name: string): readonly string[] {
+  const value = headers[name];
+  return value === undefined ? [] : [value].flat();
+}
+
 /** Content-Type without parameters, lower case. */
 export function mediaTypeOf(headers: ResponseHeaders): string | undefined {
   const type = headerOf(headers, 'content-type')?.split(';', 1)[0]?.trim().toLowerCase();

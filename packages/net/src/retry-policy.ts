@@ -12,6 +12,11 @@ export interface RetryOptions {
   readonly capMs?: number;
   /** From the first attempt to the answer, waits included, in milliseconds. Default: none. */
   readonly totalDeadlineMs?: number;
+  /**
+   * How long an origin may be away (refused, reset, silent, its name not found) before a transfer that has begun gives it
+   * up, however many retries that takes, in milliseconds. Default 90 000; none when `maxRetries` is 0.
+   */
+  readonly outageMs?: number;
 }
 
 /** Longest wait that a server may ask for. */
@@ -29,6 +34,7 @@ export interface RetryNotice {
 export class RetryPolicy {
   readonly maxRetries: number;
   readonly totalDeadlineMs: number;
+  readonly #outageMs: number;
   readonly #baseMs: number;
   readonly #capMs: number;
   readonly #random: () => number;
@@ -37,6 +43,7 @@ export class RetryPolicy {
   constructor(options: RetryOptions, dependencies: { readonly random: () => number; readonly clock: Clock }) {
     this.maxRetries = options.maxRetries ?? 5;
     this.totalDeadlineMs = options.totalDeadlineMs ?? Number.POSITIVE_INFINITY;
+    this.#outageMs = this.maxRetries === 0 ? 0 : (options.outageMs ?? 90_000);
     this.#baseMs = options.baseMs ?? 250;
     this.#capMs = options.capMs ?? 8000;
     this.#random = dependencies.random;
@@ -55,24 +62,33 @@ export class RetryPolicy {
 
   /**
    * Runs `attempt` until it succeeds, fails for good, or retries or deadline are used up. `leftMs` is what the deadline
-   * leaves to the attempt. The last error says how many attempts were made. Abort rejects with the signal's reason.
+   * leaves to the attempt. With `outlastsOutage` an origin that is away is asked until `outageMs` have passed. The last
+   * error says how many attempts were made. Abort rejects with the signal's reason.
    */
   async retrying<T>(
     attempt: (attempt: number, leftMs: number) => Promise<T>,
-    options: { readonly signal: AbortSignal; readonly onRetry: (notice: RetryNotice) => void },
+    options: {
+      readonly outlastsOutage?: boolean;
+      readonly signal: AbortSignal;
+      readonly onRetry: (notice: RetryNotice) => void;
+    },
   ): Promise<T> {
-    const { signal, onRetry } = options;
+    const { outlastsOutage = false, signal, onRetry } = options;
     const startedMs = this.#clock.nowMs();
     const leftMs = () => this.totalDeadlineMs - (this.#clock.nowMs() - startedMs);
     let attempts = 0;
+    let attemptedMs = startedMs;
+    let awaySinceMs: number | undefined;
     try {
       return await pRetry(
         (number) => {
           attempts = number;
+          attemptedMs = this.#clock.nowMs();
           return attempt(number, leftMs());
         },
         {
-          retries: this.maxRetries,
+          // Counted below: an outage is measured by its length.
+          retries: Number.POSITIVE_INFINITY,
           // The waits are ours: p-retry's jitter is not full, and it knows no Retry-After.
           minTimeout: 0,
           signal,
@@ -80,6 +96,10 @@ export class RetryPolicy {
             if (!isRetryable(error)) return false;
             const delayMs = Math.max(this.backoffMs(retriesConsumed), Math.min(error.retryAfterMs ?? 0, MAX_RETRY_AFTER_MS));
             if (delayMs >= leftMs()) return false;
+            awaySinceMs = isOutage(error) ? (awaySinceMs ?? attemptedMs) : undefined;
+            const isPatient =
+              outlastsOutage && awaySinceMs !== undefined && this.#clock.nowMs() + delayMs - awaySinceMs < this.#outageMs;
+            if (retriesConsumed >= this.maxRetries && !isPatient) return false;
             onRetry({ attempt: attempts, delayMs, error });
             await this.sleep(delayMs, signal);
             return true;
@@ -90,6 +110,11 @@ export class RetryPolicy {
       throw error instanceof NetError ? error.withAttempts(attempts) : error;
     }
   }
+}
+
+/** Whether the origin, or the way to it, seems to be away; an error of a server that answers is no outage. */
+function isOutage({ code }: NetError): boolean {
+  return code === 'net/connect-failed' || code === 'net/reset' || code === 'net/timeout';
 }
 
 /** Whether the same request may simply be sent again. A changed representation needs a decision first. */

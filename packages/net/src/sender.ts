@@ -1,6 +1,8 @@
+import type { LookupFunction } from 'node:net';
 import { Agent } from 'undici';
 import { Answer, discardBody } from './answer.ts';
 import type { Clock } from './clock.ts';
+import { CookieJars } from './cookie-jar.ts';
 import { toNetError } from './error-conversion.ts';
 import { Exchange, type ResponseHead } from './exchange.ts';
 import type { RequestPriority } from './http-client.ts';
@@ -8,7 +10,7 @@ import { NetError } from './net-error.ts';
 import { isRedirect, RedirectTrail } from './redirects.ts';
 import { composeHeaders, type HeaderWishes } from './request-headers.ts';
 import type { RequestLimits, RequestSlot } from './request-limits.ts';
-import { headerOf } from './response-headers.ts';
+import { headerOf, headersOf } from './response-headers.ts';
 import type { Scope } from './scope.ts';
 import type { Target } from './target.ts';
 
@@ -18,11 +20,18 @@ export interface SenderTimeouts {
   readonly idleTimeoutMs: number;
 }
 
+export interface ConnectionOptions {
+  readonly http2: boolean;
+  readonly certificateAuthorities: readonly string[] | undefined;
+  readonly lookup: LookupFunction | undefined;
+}
+
 /** One request as it goes out. */
 export interface Order {
   readonly target: Target;
   readonly wishes: HeaderWishes;
   readonly priority: RequestPriority;
+  readonly cookieJar: string | undefined;
   readonly scope: Scope;
   /** A slot for `target` that is held already; else one is waited for, ahead of new requests. */
   readonly slot: RequestSlot | undefined;
@@ -32,24 +41,25 @@ export interface Order {
 
 /** Sends requests over one pool of connections: slots, redirects and the waits for connection and first byte. */
 export class Sender {
-  readonly #agent: Agent;
+  readonly #cookies = new CookieJars();
+  readonly #connection: ConnectionOptions;
+  readonly #agents = new Set<Agent>();
+  #agent: Agent;
   readonly #limits: RequestLimits;
   readonly #timeouts: SenderTimeouts;
   readonly #clock: Clock;
 
-  constructor(options: { readonly limits: RequestLimits; readonly timeouts: SenderTimeouts; readonly clock: Clock }) {
+  constructor(options: {
+    readonly limits: RequestLimits;
+    readonly timeouts: SenderTimeouts;
+    readonly clock: Clock;
+    readonly connection: ConnectionOptions;
+  }) {
     this.#limits = options.limits;
     this.#timeouts = options.timeouts;
     this.#clock = options.clock;
-    this.#agent = new Agent({
-      connect: { timeout: options.timeouts.connectTimeoutMs },
-      // The waits are timed here, exactly; idle gaps by the answer, and only while somebody reads.
-      headersTimeout: 0,
-      bodyTimeout: 0,
-      // One connection per request under way: cancelling a body then really stops its bytes.
-      allowH2: false,
-      pipelining: 1,
-    });
+    this.#connection = options.connection;
+    this.#agent = this.#openAgent();
   }
 
   /** Sends one request and follows its redirects. Rejects with a `NetError`, or the reason of the scope's end. */
@@ -66,7 +76,7 @@ export class Sender {
           slot = await this.#limits.acquire(trail.current.origin, { priority, isContinuation: true, signal: scope.signal });
         }
         const sentMs = this.#clock.nowMs();
-        const { head, exchange } = await this.#request(order, trail, deadlineMs - sentMs);
+        const { head, exchange, agent } = await this.#request(order, trail, deadlineMs - sentMs);
         if (!isRedirect(head.status)) {
           return new Answer({
             head,
@@ -75,6 +85,7 @@ export class Sender {
             slot,
             scope,
             idleTimeoutMs: this.#timeouts.idleTimeoutMs,
+            onStall: () => this.#leaveConnections(agent),
             timeToFirstByteMs: this.#clock.nowMs() - sentMs,
           });
         }
@@ -87,21 +98,54 @@ export class Sender {
     }
   }
 
-  /** Destroys every connection. */
+  /** Destroys every connection and forgets every cookie. */
   async close(): Promise<void> {
-    await this.#agent.destroy();
+    this.#cookies.clear();
+    await Promise.all(Array.from(this.#agents, (agent) => agent.destroy()));
+  }
+
+  #openAgent(): Agent {
+    const { certificateAuthorities, http2, lookup } = this.#connection;
+    const agent = new Agent({
+      connect: {
+        timeout: this.#timeouts.connectTimeoutMs,
+        ...(certificateAuthorities === undefined ? {} : { ca: [...certificateAuthorities] }),
+        ...(lookup === undefined ? {} : { lookup }),
+      },
+      // The waits are timed here, exactly; idle gaps by the answer, and only while somebody reads.
+      headersTimeout: 0,
+      bodyTimeout: 0,
+      allowH2: http2,
+      // Over HTTP/1.1 one connection per request under way: cancelling a body then really stops its bytes.
+      pipelining: 1,
+    });
+    this.#agents.add(agent);
+    return agent;
+  }
+
+  /**
+   * Over HTTP/2 requests share a connection, and one that has gone silent would swallow every retry: later requests get new
+   * connections, and the old ones go when their answers have ended.
+   */
+  #leaveConnections(agent: Agent): void {
+    if (!this.#connection.http2 || agent !== this.#agent) return;
+    this.#agent = this.#openAgent();
+    const forget = () => void this.#agents.delete(agent);
+    agent.close().then(forget, forget);
   }
 
   /** One hop: resolves with the answer's head. */
   async #request(
-    { scope, wishes }: Order,
+    { cookieJar, scope, wishes }: Order,
     trail: RedirectTrail,
     leftMs: number,
-  ): Promise<{ readonly head: ResponseHead; readonly exchange: Exchange }> {
+  ): Promise<{ readonly head: ResponseHead; readonly exchange: Exchange; readonly agent: Agent }> {
     const { current: target, hasLeftOrigin } = trail;
     scope.throwIfEnded();
-    const headers = composeHeaders(wishes, target, { hasLeftOrigin });
+    const agent = this.#agent;
+    const headers = composeHeaders(wishes, target, { hasLeftOrigin, cookies: this.#cookies.textFor(cookieJar, target) });
     const expire = (what: string, waitedMs: number) => () => {
+      this.#leaveConnections(agent);
       const message = `GET ${target.label}: ${what} ${target.authority} within ${Math.round(waitedMs)} ms`;
       exchange.abort(new NetError('net/timeout', message, { url: target.label }));
     };
@@ -117,8 +161,10 @@ export class Sender {
     const onAbort = () => exchange.abort(new Error('cancelled'));
     scope.signal.addEventListener('abort', onAbort);
     try {
-      this.#agent.dispatch({ origin: target.origin, path: target.path, method: 'GET', headers }, exchange);
-      return { head: await exchange.head, exchange };
+      agent.dispatch({ origin: target.origin, path: target.path, method: 'GET', headers }, exchange);
+      const head = await exchange.head;
+      this.#cookies.store(cookieJar, target, headersOf(head.headers, 'set-cookie'));
+      return { head, exchange, agent };
     } finally {
       clearTimeout(timer);
       scope.signal.removeEventListener('abort', onAbort);

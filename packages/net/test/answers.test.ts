@@ -101,6 +101,44 @@ describe('a body addressed by bytes', () => {
 });
 
 describe('answers that are refused, once and for all', () => {
+  test('a part of a file of another length than before', async () => {
+    const { representation } = await client.open(REQUEST());
+    await using server = await httpServer((_request, response) => {
+      response.writeHead(206, { 'content-range': 'bytes 5-9/20001', etag: representation.validator }).end('56789');
+    });
+    const request = { url: server.url, kind: 'media', range: { start: 5, end: 10 }, expected: representation } as const;
+    expect((await netErrorOf(client.open(request))).code).toBe('net/representation-changed');
+  });
+
+  test('the whole of another file to a range of the one before: by its validator, or by having none', async () => {
+    const { representation } = await client.open(REQUEST());
+    for (const etag of ['"another"', undefined]) {
+      await using server = await httpServer((_request, response) => {
+        response.writeHead(200, { 'content-length': 20_000, ...(etag && { etag }) }).end(BYTES);
+      });
+      const request = { url: server.url, kind: 'media', range: { start: 5 }, expected: representation } as const;
+      expect((await netErrorOf(client.open(request))).code).toBe('net/representation-changed');
+    }
+  });
+
+  test('a 416 that tells of another length than before', async () => {
+    const { representation } = await client.open(REQUEST());
+    origin.put('/a.mp3', BYTES.subarray(0, 50));
+    const error = await netErrorOf(client.open({ ...REQUEST(), range: { start: 100 }, expected: representation }));
+    expect(error).toMatchObject({ code: 'net/representation-changed', totalLength: undefined });
+  });
+
+  test('fewer bytes than the whole that was announced, again and again', async () => {
+    await using server = await httpServer((_request, response) => {
+      response.writeHead(200, { 'content-length': 100 });
+      response.write('short', () => response.socket?.end());
+    });
+    expect(await netErrorOf(client.fetchWhole({ url: server.url, kind: 'key' }))).toMatchObject({
+      code: 'net/body-too-short',
+      attempts: 6,
+    });
+  });
+
   test('another range than the asked one', async () => {
     origin.configure({ fault: 'wrong-range', faultEvery: 1 });
     const error = await netErrorOf(client.open({ ...REQUEST(), range: { start: 10, end: 20 } }));

@@ -1,7 +1,8 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { createServer as createRawServer, type AddressInfo, type Socket } from 'node:net';
 import { once } from 'node:events';
-import { type Clock, type HttpBody, NetError } from '@tutti/net';
+import type { Origin } from '@tutti/fixtures';
+import { type Clock, type HttpBody, type HttpClientOptions, NetError } from '@tutti/net';
 
 /** Bytes in which each place is told by its neighbourhood, so that a repeated or missing stretch cannot compare equal. */
 export function provenBytes(length: number): Uint8Array {
@@ -27,6 +28,11 @@ export function instantClock(): Clock & { readonly delaysMs: number[] } {
       nowMs += delayMs;
     },
   };
+}
+
+/** Client options that trust an origin's own certificate and speak its HTTP/2. */
+export function trust({ certificate }: Origin): HttpClientOptions {
+  return certificate === undefined ? {} : { certificateAuthorities: [certificate], http2: true };
 }
 
 /** All bytes of a body. */

@@ -78,6 +78,14 @@ describe('establishing an answer', () => {
     expect(clock.delaysMs).toEqual([100, 200]);
   });
 
+  test('an attempt under way ends with the total deadline', async () => {
+    await using hole = await rawServer(() => undefined);
+    await using client = createHttpClient({ retry: { totalDeadlineMs: 80, baseMs: 1 } });
+    const error = await netErrorOf(client.open({ url: `${hole.url}/a.mp3`, kind: 'media' }));
+    expect(error).toMatchObject({ code: 'net/timeout', attempts: undefined });
+    expect(error.message).toMatch(/no answer from 127\.0\.0\.1:\d+ within \d\d ms$/);
+  });
+
   test.each([408, 425, 429, 500, 502, 503, 504])('tries again after %i', async (faultStatus) => {
     origin.configure({ fault: 'status', faultEvery: 1, faultTimes: 1, faultStatus });
     await using client = createHttpClient({ clock: instantClock() });
