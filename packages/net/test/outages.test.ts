@@ -12,6 +12,8 @@ const OUTAGES: readonly Outage[] = ['refused', 'reset', 'black-holed', 'dns'];
 
 let origin: Origin;
 let link: BreakingLink;
+/** Requests that the origin had when the link broke. */
+let requestsBeforeBreak: number;
 
 beforeEach(async () => {
   origin = await startOrigin();
@@ -35,6 +37,7 @@ async function readBroken(body: HttpBody, outage: Outage, whenDown: () => void):
     parts.push(part);
     if (length < BREAK && length + part.length >= BREAK) {
       await link.goDown(outage);
+      requestsBeforeBreak = origin.requests.length;
       whenDown();
     }
     length += part.length;
@@ -42,12 +45,13 @@ async function readBroken(body: HttpBody, outage: Outage, whenDown: () => void):
   return new Uint8Array(Buffer.concat(parts));
 }
 
-/** The origin was never asked again for what the client had. */
+/** Once the link had broken, the origin was never asked again for what the client had. */
 function expectNothingRestarted(): void {
-  const starts = origin.requests.map(({ range }) => Number(/^bytes=(\d+)-/.exec(range ?? 'bytes=0-')![1]));
-  expect(starts[0]).toBe(0);
-  expect(starts.length).toBeGreaterThan(1);
-  for (const start of starts.slice(1)) expect(start).toBeGreaterThanOrEqual(BREAK);
+  const starts = origin.requests
+    .slice(requestsBeforeBreak)
+    .map(({ range }) => Number(/^bytes=(\d+)-/.exec(range ?? 'bytes=0-')![1]));
+  expect(starts.length).toBeGreaterThan(0);
+  for (const start of starts) expect(start).toBeGreaterThanOrEqual(BREAK);
 }
 
 describe.each(OUTAGES)('an origin that is %s in the middle of a body', (outage) => {
