@@ -21,4 +21,6 @@ const lines = [
   `sent in vain  ${mib(totals.extraSentBytes)}, with what was in the sockets`,
 ];
 process.stdout.write(`${lines.join('\n')}\n`);
-if (totals.corrupt > 0 || totals.lost > 0) process.exitCode = 1;
+/** What a crash may cost of one resource: see the README of storage. */
+const MAX_REDOWNLOAD_BYTES = 4 * 1024 ** 2;
+if (totals.corrupt > 0 || totals.lost > 0 || totals.worstRedownloadBytes > MAX_REDOWNLOAD_BYTES) process.exitCode = 1;

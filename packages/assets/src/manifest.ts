@@ -112,7 +112,7 @@ export class Manifest {
   async announce(entry: ResourceEntry): Promise<void> {
     this.#replace(entry);
     await this.#append(toRecord(entry));
-    await this.#appending.then(() => this.#sync());
+    await this.#sync();
   }
 
   /** What was announced is in its place. */
@@ -120,9 +120,12 @@ export class Manifest {
     this.#replaced.delete(relPath);
   }
 
+  /** Forgets, durably, a resource whose file is gone: an entry that came back would be held against the next file. */
   async delete(relPath: string): Promise<void> {
     this.#replaced.delete(relPath);
-    if (this.#entries.delete(relPath)) await this.#append({ type: 'discard', relPath });
+    if (!this.#entries.delete(relPath)) return;
+    await this.#append({ type: 'discard', relPath });
+    await this.#sync();
   }
 
   /** Reads again when another process has written since. */

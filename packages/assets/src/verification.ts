@@ -1,5 +1,6 @@
 import { mkdir, rename, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { nodeFileSystem } from '@tutti/storage';
 import { hashFile, lastUsed, touch } from './asset-files.ts';
 import type { DamagedResource, ResourceEntry, VerifyOptions, VerifyReport } from './asset-store.ts';
 import { Manifest, MANIFEST_NAME } from './manifest.ts';
@@ -65,6 +66,8 @@ export async function quarantineResource({ manifest, directory, relPath, quarant
   if (quarantinePath !== undefined) {
     await mkdir(dirname(quarantinePath), { recursive: true, mode: 0o700 });
     await rename(path, quarantinePath);
+    // Without its entry a damaged file would be taken for a good one: it must be gone before.
+    await nodeFileSystem.syncDirectory(dirname(path));
   }
   await manifest.delete(relPath);
   return { reason, quarantinePath };

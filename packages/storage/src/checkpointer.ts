@@ -8,16 +8,18 @@ export interface CheckpointerOptions {
   readonly onError: (error: StorageError) => void;
   /** For messages. */
   readonly label: string;
-  /** Bytes after which a checkpoint is made. */
+  /** Most bytes that are not vouched for: a checkpoint begins at half of it, and writing waits for it at all of it. */
   readonly everyBytes: number;
   /** Milliseconds after which one is made at the latest. */
   readonly everyMs: number;
 }
 
-/** Makes written bytes durable and vouches for them, every so many bytes or milliseconds, one checkpoint at a time. */
+/** Makes written bytes durable and vouches for them, at the latest after so many bytes or milliseconds, one checkpoint at a time. */
 export class Checkpointer {
   readonly #options: CheckpointerOptions;
   #unsyncedBytes = 0;
+  /** Bytes that the checkpoint in progress is about to vouch for. */
+  #syncingBytes = 0;
   #timer: NodeJS.Timeout | undefined;
   #running: Promise<void> | undefined;
   #isStopped = false;
@@ -42,6 +44,13 @@ export class Checkpointer {
     return this.#failure;
   }
 
+  /** Settles when as many bytes may be written: at once, unless a checkpoint in progress has too much behind it. */
+  async room(byteCount: number): Promise<void> {
+    while (this.#running !== undefined && this.#syncingBytes + this.#unsyncedBytes + byteCount > this.#options.everyBytes) {
+      await this.#running;
+    }
+  }
+
   wrote(byteCount: number): void {
     this.#unsyncedBytes += byteCount;
     this.#plan();
@@ -56,7 +65,7 @@ export class Checkpointer {
 
   #plan(): void {
     if (this.#isStopped || this.#running !== undefined || this.#unsyncedBytes === 0) return;
-    if (this.#unsyncedBytes >= this.#options.everyBytes) this.#start();
+    if (this.#unsyncedBytes >= this.#options.everyBytes / 2) this.#start();
     else this.#timer ??= setTimeout(() => this.#start(), this.#options.everyMs).unref();
   }
 
@@ -70,6 +79,7 @@ export class Checkpointer {
   async #run(): Promise<void> {
     // Taken before the sync: only what was written by now is sure to be covered by it.
     const contents = this.#options.contents();
+    this.#syncingBytes = this.#unsyncedBytes;
     this.#unsyncedBytes = 0;
     try {
       await this.#options.part.checkpoint(contents);
@@ -80,6 +90,7 @@ export class Checkpointer {
       this.#options.onError(this.#failure);
     } finally {
       this.#running = undefined;
+      this.#syncingBytes = 0;
     }
     this.#plan();
   }

@@ -18,9 +18,9 @@ export interface DiskResourceOptions {
   readonly mode?: number;
   /** Only read what is complete: without it reject with `storage/not-present`, and touch nothing. Default false. */
   readonly isReadOnly?: boolean;
-  /** Bytes between checkpoints. Default 4 MiB. */
+  /** Most bytes that a crash may cost: writing waits for the disk rather than putting more at risk. Default 4 MiB. */
   readonly checkpointBytes?: number;
-  /** Milliseconds between checkpoints. Default 1000. */
+  /** Milliseconds after a write until a checkpoint vouches for it. Default 1000. */
   readonly checkpointMs?: number;
   /**
    * Asked before bytes are written whether there is room for them, and awaited. What it throws fails the resource, for every
@@ -265,6 +265,7 @@ class DiskResource extends SharedResource {
       // What is there stays as it is: readers may have read it and the hash may have taken it.
       for (const { hole, parts } of this.#unwritten(range, buffers)) {
         this.checkFragments(hole);
+        await writer.checkpointer.room(hole.end - hole.start);
         await writer.part.write(hole.start, parts);
         writer.hash.written(hole.start, parts);
         this.published(hole);

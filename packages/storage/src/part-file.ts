@@ -82,6 +82,7 @@ export class PartFile {
   async checkpoint(contents: PartContents): Promise<void> {
     await this.#options.fileSystem.datasync(this.fd);
     await this.#writeSidecar(contents, { isOwned: true, isDurable: true });
+    await this.#syncNames();
   }
 
   /** Cuts the file to `length`, makes it durable and gives it its name. */
@@ -93,7 +94,7 @@ export class PartFile {
     // The bytes are whole and have their name. A sidecar that stays is removed by the next open; a rename that is lost with
     // the power costs another download, never a wrong read.
     await fileSystem.remove(sidecarPath(path)).catch(() => undefined);
-    await fileSystem.syncDirectory(dirname(path)).catch(() => undefined);
+    await this.#syncNames();
     this.#release();
   }
 
@@ -107,10 +108,15 @@ export class PartFile {
       } else {
         if (!isSynced) await fileSystem.datasync(this.fd);
         await this.#writeSidecar(contents, { isOwned: false, isDurable: true });
+        await this.#syncNames();
       }
     } finally {
       this.#release();
     }
+  }
+
+  async #syncNames(): Promise<void> {
+    await syncNames(this.#options.fileSystem, this.#options.path);
   }
 
   async #writeSidecar(contents: PartContents, how: { readonly isOwned: boolean; readonly isDurable: boolean }): Promise<void> {
@@ -124,11 +130,19 @@ export async function removeFiles(fileSystem: FileSystem, path: string): Promise
   const release = claim(path);
   try {
     checkOwner(path, await readSidecar(fileSystem, path));
-    // The sidecar goes before the bytes: a part without one is never trusted.
-    for (const each of [sidecarPath(path), partPath(path), path]) await fileSystem.remove(each);
+    // The sidecar goes before the bytes, durably: one that came back would vouch for the bytes of the next part.
+    await fileSystem.remove(sidecarPath(path));
+    await syncNames(fileSystem, path);
+    for (const each of [partPath(path), path]) await fileSystem.remove(each);
+    await syncNames(fileSystem, path);
   } finally {
     release();
   }
+}
+
+/** Makes the names of a resource's files durable, where the file system can. */
+async function syncNames(fileSystem: FileSystem, path: string): Promise<void> {
+  await fileSystem.syncDirectory(dirname(path)).catch(() => undefined);
 }
 
 async function openFile(
@@ -138,6 +152,11 @@ async function openFile(
   if (sidecar !== undefined && sidecar.ranges.length > 0 && (await fileSystem.exists(partPath(path)))) {
     const fd = await fileSystem.open(partPath(path), 'r+');
     return { fd, restored: { ...sidecar, ranges: clip(sidecar.ranges, await fileSystem.size(fd)) } };
+  }
+  if (sidecar !== undefined) {
+    // It vouches for bytes that are gone: it must not outlive the power and vouch for the new ones.
+    await fileSystem.remove(sidecarPath(path));
+    await syncNames(fileSystem, path);
   }
   const fd = await fileSystem.open(partPath(path), 'w+', mode);
   return { fd, restored: { origin: undefined, announcedLength: undefined, ranges: [] } };

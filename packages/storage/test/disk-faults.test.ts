@@ -78,6 +78,30 @@ describe('a disk that misbehaves', () => {
     expect(sidecar()?.ranges).toEqual([{ start: 0, end: 100 }]);
   });
 
+  test('makes writers wait for a slow sync rather than putting more bytes at risk than a checkpoint', async () => {
+    const sync = Promise.withResolvers<void>();
+    const isSyncing = Promise.withResolvers<void>();
+    const datasync = fileSystem.datasync;
+    Object.assign(fileSystem, {
+      datasync: async (fd: number) => {
+        isSyncing.resolve();
+        await sync.promise;
+        await datasync(fd);
+      },
+    });
+    await using resource = await openDiskResource({ path, fileSystem, checkpointBytes: 400 });
+    await resource.writeAt(0, pattern(0, 200));
+    await isSyncing.promise;
+    await resource.writeAt(200, pattern(200, 200));
+    const tooMuch = resource.writeAt(400, pattern(400, 200));
+    // Long enough for a write that does not wait.
+    for (let count = 0; count < 20; count += 1) await resource.readAt(0, new Uint8Array(400));
+    expect(resource.presentBytes).toBe(400);
+    sync.resolve();
+    await tooMuch;
+    expect((await resource.commit(600)).sha256).toBe(sha256(pattern(0, 600)));
+  });
+
   test('refuses to commit what a failed checkpoint may have lost', async () => {
     await using resource = await openDiskResource({ path, fileSystem, checkpointBytes: 100 });
     fileSystem.fail('datasync', 'EIO');
