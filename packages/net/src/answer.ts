@@ -11,6 +11,9 @@ const DISCARD_BYTES = 65_536;
 /** Longest wait for an unwanted body, in milliseconds. */
 const DISCARD_MS = 1000;
 
+/** Made once: a stack for each released answer would cost more than all else that ends one. */
+const RELEASED = new Error('released');
+
 /** What an answer is made of. */
 export interface AnswerParts {
   readonly head: ResponseHead;
@@ -78,7 +81,7 @@ export class Answer {
   /** Frees the slot; closes the connection unless the answer has come whole. Idempotent. */
   release(): void {
     this.#scope.signal.removeEventListener('abort', this.#onAbort);
-    this.#exchange.abort(new Error('released'));
+    this.#exchange.abort(RELEASED);
     this.#slot.release();
   }
 

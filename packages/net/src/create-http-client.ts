@@ -40,8 +40,8 @@ export interface HttpClientOptions {
   /** More headers for each request and each redirect's hop; credentials among them stay on the first URL's origin. */
   readonly headers?: HeadersProvider;
   /**
-   * Speak HTTP/2 with servers that offer it by TLS. Default false: undici tells the reset of a stream whose length was not
-   * announced as its good end, so that a cut-off body would pass for a whole one.
+   * Speak HTTP/2 with servers that offer it by TLS. Default false: undici tells a stream of unknown length
+   * that the server cancels as ended in order, so that a cut-off body would pass for a whole one.
    */
   readonly http2?: boolean;
   /** Certificate authorities to trust instead of the system's, in PEM. */

@@ -2,7 +2,7 @@ import type { Dispatcher } from 'undici';
 import type { ResponseHeaders } from './response-headers.ts';
 
 /** Unread body bytes from which on the connection is held up. */
-const HIGH_WATER_BYTES = 65_536;
+const HIGH_WATER_BYTES = 262_144;
 
 /** Status and header fields of an answer. */
 export interface ResponseHead {

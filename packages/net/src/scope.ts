@@ -1,5 +1,8 @@
 import { NetError } from './net-error.ts';
 
+/** Never thrown, and made once: an abort without a reason makes a `DOMException` with a stack each time. */
+const ENDED = new Error('ended');
+
 /** How long one request may live: until the caller aborts, the client closes, or the body is let go. */
 export class Scope {
   readonly signal: AbortSignal;
@@ -17,7 +20,7 @@ export class Scope {
 
   /** Ends the request from inside. Idempotent. */
   end(): void {
-    this.#own.abort();
+    this.#own.abort(ENDED);
   }
 
   /** What to throw for `error`: the caller's own reason when it cancelled, unwrapped; else what happened. */

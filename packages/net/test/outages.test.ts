@@ -76,7 +76,7 @@ describe.each(OUTAGES)('an origin that is %s in the middle of a body', (outage) 
     await using client = clientOf({
       random: () => 0.5,
       clock: {
-        nowMs: clock.nowMs,
+        nowMs: () => clock.nowMs(),
         sleep: async (delayMs, signal) => {
           await clock.sleep(delayMs, signal);
           if (clock.nowMs() - downSinceMs >= outageMs) await link.comeUp();
@@ -108,7 +108,7 @@ test('who asks for something new hears after five retries; what plays already ma
   await using client = clientOf({
     random: () => 0.5,
     clock: {
-      nowMs: clock.nowMs,
+      nowMs: () => clock.nowMs(),
       sleep: async (delayMs, signal) => {
         await clock.sleep(delayMs, signal);
         if (clock.nowMs() > 30_000) await link.comeUp();

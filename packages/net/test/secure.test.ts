@@ -1,12 +1,10 @@
-import { once } from 'node:events';
-import { constants, createSecureServer } from 'node:http2';
-import type { AddressInfo } from 'node:net';
+import { constants } from 'node:http2';
 import { startOrigin } from '@tutti/fixtures';
 import { createHttpClient } from '@tutti/net';
 import { describe, expect, test } from 'vitest';
-import { LOOPBACK_CERTIFICATE, LOOPBACK_KEY } from '../../../fixtures/src/origin-certificate.ts';
 import { BreakingLink } from './breaking-link.ts';
 import { instantClock, netErrorOf, provenBytes, readAll, trust } from './net-bench.ts';
+import { resettingServer } from './resetting-server.ts';
 
 const BYTES = provenBytes(300_000);
 
@@ -103,18 +101,20 @@ describe('HTTP/2', () => {
     expect(link.connections).toBe(2);
   });
 
-  test('undici tells a reset stream of unknown length as whole: why HTTP/2 is not the default', async () => {
-    const server = createSecureServer({ cert: LOOPBACK_CERTIFICATE, key: LOOPBACK_KEY });
-    server.on('stream', (stream) => {
-      stream.on('error', () => undefined);
-      stream.respond({ ':status': 200 });
-      stream.write(BYTES.subarray(0, 1000), () => stream.close(constants.NGHTTP2_INTERNAL_ERROR));
-    });
-    server.listen(0, '127.0.0.1');
-    await once(server, 'listening');
-    await using client = createHttpClient({ http2: true, certificateAuthorities: [LOOPBACK_CERTIFICATE] });
-    const url = `https://127.0.0.1:${(server.address() as AddressInfo).port}/`;
-    expect((await readAll(await client.open({ url, kind: 'media' }))).length).toBeLessThanOrEqual(1000);
-    server.close();
+  test('a stream that is reset for an error is a reset', async () => {
+    await using server = await resettingServer(constants.NGHTTP2_INTERNAL_ERROR);
+    await using client = createHttpClient({ http2: true, certificateAuthorities: [server.certificate] });
+    const body = await client.open({ url: server.url, kind: 'media' });
+    expect((await netErrorOf(readAll(body))).code).toBe('net/reset');
   });
+
+  test.each([constants.NGHTTP2_NO_ERROR, constants.NGHTTP2_CANCEL])(
+    'undici tells a stream of unknown length that is reset with %i as whole: why HTTP/2 is not the default',
+    async (errorCode) => {
+      await using server = await resettingServer(errorCode);
+      await using client = createHttpClient({ http2: true, certificateAuthorities: [server.certificate] });
+      const body = await client.open({ url: server.url, kind: 'media' });
+      expect((await readAll(body)).length).toBe(1000);
+    },
+  );
 });
