@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
-import { readdir, readFile, rm, rmdir, stat, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rm, rmdir, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { livenessOf, nodeFileSystem, ownIdentity, parseIdentity } from '@tutti/storage';
+import { livenessOf, ownIdentity, parseIdentity } from '@tutti/storage';
 
 /** How long the lease of a process on another host counts: nobody here can see whether that process still runs. */
 const FOREIGN_LEASE_MS = 24 * 60 * 60 * 1000;
@@ -21,7 +21,8 @@ export class ProcessLeases {
   async add(assetRoot: string): Promise<void> {
     const directory = join(this.#directory, assetRoot);
     try {
-      await nodeFileSystem.makeDirectory(directory);
+      // Not durable, as everything about processes: whoever holds a lease is gone with the power.
+      await mkdir(directory, { mode: 0o700 }).catch(existing);
       await writeFile(join(directory, `${this.#token}.json`), JSON.stringify(ownIdentity()), { mode: 0o600 });
     } catch {
       // A lease protects from eviction; it is no condition for reading.
@@ -47,6 +48,10 @@ export class ProcessLeases {
     await rmdir(directory).catch(() => undefined);
     return false;
   }
+}
+
+function existing(error: unknown): void {
+  if (!(error instanceof Error && 'code' in error && error.code === 'EEXIST')) throw error;
 }
 
 async function isLive(path: string): Promise<boolean> {

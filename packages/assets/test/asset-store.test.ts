@@ -1,23 +1,21 @@
 import { existsSync } from 'node:fs';
-import { mkdir, readdir, readFile, stat, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { cacheDirectories, DrivenProducer, fetchAll, pattern, producerOf, URL_A, whole } from './cache-directory.ts';
+import {
+  cacheDirectories,
+  DrivenProducer,
+  fetchAll,
+  filesBelow,
+  pattern,
+  producerOf,
+  sum,
+  URL_A,
+  whole,
+} from './cache-directory.ts';
 
 const { newRoot, open } = cacheDirectories();
 const urlOf = (name: string): string => `https://media.example/${name}.mp3`;
-
-/** Every file below a directory, with its size: our own walk, to compare with. */
-async function filesBelow(directory: string): Promise<Map<string, number>> {
-  const sizes = new Map<string, number>();
-  for (const name of await readdir(directory, { recursive: true })) {
-    const found = await stat(join(directory, name));
-    if (found.isFile()) sizes.set(name, found.size);
-  }
-  return sizes;
-}
-
-const sum = (sizes: Iterable<number>): number => [...sizes].reduce((total, size) => total + size, 0);
 
 describe('a cache directory', () => {
   test('uses exactly as many bytes as a walk over it finds', async () => {

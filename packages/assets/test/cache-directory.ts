@@ -1,4 +1,4 @@
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, readdir, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach } from 'vitest';
@@ -98,3 +98,15 @@ export function textOf(bytes: Uint8Array): string {
 export function netError(code: string, isRecoverable: boolean): Error {
   return Object.assign(new Error(`fetch: ${code}`), { name: 'NetError', code, isRecoverable });
 }
+
+/** Every file below a directory, with its size: our own walk, to compare with. */
+export async function filesBelow(directory: string): Promise<Map<string, number>> {
+  const sizes = new Map<string, number>();
+  for (const name of await readdir(directory, { recursive: true })) {
+    const found = await stat(join(directory, name));
+    if (found.isFile()) sizes.set(name, found.size);
+  }
+  return sizes;
+}
+
+export const sum = (sizes: Iterable<number>): number => [...sizes].reduce((total, size) => total + size, 0);

@@ -32,6 +32,11 @@ const url = fc
   })
   .map(({ scheme, host, path, query }) => `${scheme}://${host}/${path.join('/')}${query === undefined ? '' : `?${query}`}`)
   .filter((text) => URL.canParse(text));
+/** What tells URLs apart; an empty query is none. */
+function addressOf(text: string): string {
+  const { origin, pathname, search } = new URL(text);
+  return `${origin}${pathname}${search}`;
+}
 const folder = fc.constantFrom('media', 'playlists', 'keys', 'segments');
 const root = join(sep, 'cache', 'assets');
 
@@ -59,7 +64,7 @@ describe('a place in the cache', () => {
         const [first, second] = [a, b].map(([address, kind, part]) =>
           resourceKey('x-0', kind, address, part === undefined ? {} : { range: part }).relPath.toLowerCase(),
         );
-        const isSame = JSON.stringify([new URL(a[0]).href, a[1], a[2]]) === JSON.stringify([new URL(b[0]).href, b[1], b[2]]);
+        const isSame = JSON.stringify([addressOf(a[0]), a[1], a[2]]) === JSON.stringify([addressOf(b[0]), b[1], b[2]]);
         expect(first === second).toBe(isSame);
       }),
     );
@@ -67,6 +72,20 @@ describe('a place in the cache', () => {
       (name) => resourceKey('x-0', 'media', `https://a.example/${name}`).relPath,
     );
     expect(new Set(paths).size).toBe(paths.length - 1);
+  });
+
+  test('is inside the root and its own for each of 100,000 URLs', () => {
+    const places = new Map<string, string>();
+    for (const [address, kind] of fc.sample(fc.tuple(url, folder), { numRuns: 100_000, seed: 1 })) {
+      const key = resourceKey(assetId(address), kind, address);
+      const place = join(root, key.assetRoot, key.relPath).toLowerCase();
+      if (!place.startsWith(root + sep) || place.split(sep).includes('..')) expect.fail(`${address} lies at ${place}`);
+      const identity = `${kind} ${addressOf(address)}`;
+      if ((places.get(place) ?? identity) !== identity) expect.fail(`${identity} lies where ${places.get(place)!} does`);
+      places.set(place, identity);
+    }
+    expect(places.size).toBeGreaterThan(50_000);
+    expect(new Set(places.values()).size).toBe(places.size);
   });
 
   test('of an asset does not depend on credentials, query and fragment, except the query that is named', () => {

@@ -96,9 +96,10 @@ describe('a disk that misbehaves', () => {
     const tooMuch = resource.writeAt(400, pattern(400, 200));
     // Long enough for a write that does not wait.
     for (let count = 0; count < 20; count += 1) await resource.readAt(0, new Uint8Array(400));
-    expect(resource.presentBytes).toBe(400);
+    const { presentBytes } = resource;
     sync.resolve();
     await tooMuch;
+    expect(presentBytes).toBe(400);
     expect((await resource.commit(600)).sha256).toBe(sha256(pattern(0, 600)));
   });
 
