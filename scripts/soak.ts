@@ -6,6 +6,7 @@
  */
 import { fork, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
+import { rmSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -34,6 +35,8 @@ if (![minutes, assetCount, readerCount].every((value) => value > 0)) {
   process.exit(2);
 }
 
+/** After the end, a reader may still finish what it is doing: all retries of one request. */
+const graceMs = 30_000;
 /** One of this many readers reads in a thread of its own. */
 const threadEvery = 8;
 /** A write that has been admitted may be on its way for each reader: one piece of a body. */
@@ -74,9 +77,17 @@ async function soak(): Promise<boolean> {
     random,
     signal: AbortSignal.timeout((minutes ?? 0) * 60_000),
   };
-  await Promise.all(
-    Array.from({ length: readerCount ?? 0 }, (_, index) => readOn(shared, { inThread: index % threadEvery === 0 })),
+  let endedCount = 0;
+  const readers = Array.from({ length: readerCount ?? 0 }, async (_, index) => {
+    await readOn(shared, { inThread: index % threadEvery === 0 });
+    endedCount += 1;
+  });
+  const late = setTimeout(
+    () => giveUp(`${readers.length - endedCount} readers wait for something that never comes`),
+    (minutes ?? 0) * 60_000 + graceMs,
   );
+  await Promise.all(readers);
+  clearTimeout(late);
   await watch.stop();
   child.send('stop');
   const [{ answers }] = (await once(child, 'message')) as [{ readonly answers: Readonly<Record<string, number>> }];
@@ -175,6 +186,13 @@ function printChecks(checks: readonly Check[]): boolean {
   console.log('');
   for (const [name, value, isKept] of checks) console.log(`${isKept ? 'kept  ' : 'BROKEN'}  ${name.padEnd(40)} ${value}`);
   return checks.every(([, , isKept]) => isKept);
+}
+
+/** Nothing that hangs can be closed. */
+function giveUp(reason: string): void {
+  console.log(`BROKEN  ${reason}`);
+  rmSync(directory, { recursive: true, force: true });
+  process.exit(1);
 }
 
 function tellSurprises(surprises: readonly string[]): boolean {

@@ -54,6 +54,8 @@ export class FileProducer {
   readonly #options: FileProducerOptions;
   readonly #opened = Promise.withResolvers<void>();
   #opening: FileOpening | undefined;
+  /** Whether `opened` has resolved: until then somebody waits for it, though no reader is there to want anything. */
+  #isOpened = false;
   #isFilling = false;
   /** A fill that failed rests until a reader's demand has succeeded again. */
   #isFillResting = false;
@@ -91,7 +93,11 @@ export class FileProducer {
     const onAbort = (): void => this.#replan();
     signal.addEventListener('abort', onAbort);
     try {
-      return await this.#run(resource, signal);
+      const committed = await this.#run(resource, signal);
+      // Ended from outside before the first byte: whoever is opening must not wait for it.
+      if (resource.state === 'committed') this.#open();
+      else this.#opened.reject(resource.failure ?? signal.reason ?? this.#emptyError());
+      return committed;
     } catch (error) {
       const failure = signal.aborted ? signal.reason : this.#explain(error, resource);
       this.#opened.reject(failure);
@@ -140,7 +146,7 @@ export class FileProducer {
     const [gap] = resource.missing({ start: 0, end: origin.totalLength ?? Number.MAX_SAFE_INTEGER });
     if (gap === undefined) {
       this.#learn(true);
-      this.#opened.resolve();
+      this.#open();
       return true;
     }
     const range = { start: gap.start, end: Math.min(gap.end, gap.start + validationBytes) };
@@ -184,7 +190,7 @@ export class FileProducer {
         onBytes,
         onWritten: (position) => {
           body.position = position;
-          this.#opened.resolve();
+          this.#open();
         },
         beforeChunk: () => this.#holdUp(resource, body),
         signal: body.signal,
@@ -197,12 +203,17 @@ export class FileProducer {
       // Nothing follows what is there (RFC 9110, 15.5.17): the end of a file whose length was hidden.
       if (isBeyondEnd(error) && wanted === undefined && range.start > 0) return true;
       this.#body = undefined;
-      if (this.#opening === undefined || !isRecoverable(error) || this.#isDemanded(resource)) throw error;
+      if (!this.#isOpened || !isRecoverable(error) || this.#isDemanded(resource)) throw error;
       this.#isFillResting = true;
       return false;
     } finally {
       this.#body = undefined;
     }
+  }
+
+  #open(): void {
+    this.#isOpened = true;
+    this.#opened.resolve();
   }
 
   #learn(hasRanges: boolean): void {

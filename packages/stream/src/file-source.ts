@@ -89,10 +89,7 @@ async function openOnce(options: OpenFileSourceOptions): Promise<FileSource> {
     else if (resource.length === 0) throw emptyError(asset.url);
     return new CachedFileSource({ options, key, lease, traffic, cachedBytes });
   } catch (error) {
-    const hasNothing = lease.resource.state === 'failed' && lease.resource.presentBytes === 0;
     await lease.release();
-    // An empty part file would only be in the way; that it could not be removed must not hide why the opening failed.
-    if (hasNothing) await asset.discard(key).catch(() => undefined);
     throw error;
   }
 }

@@ -380,6 +380,17 @@ describe('failures', () => {
 });
 
 describe('abort and close', () => {
+  it('an opening whose body never brings a byte rejects, for all who open, and leaves no file', async () => {
+    bench.origin.configure({ fault: 'truncate', faultEvery: 1, faultAfterBytes: 0 });
+    await using client = createHttpClient({ retry: { maxRetries: 1, baseMs: 1 } });
+    const openings = [bench.open('/a.flac', { client }), bench.open('/a.flac', { client })];
+    for (const opening of openings) await expect(opening).rejects.toMatchObject({ code: 'net/body-too-short' });
+    bench.origin.configure({ fault: 'none' });
+    const names = readdirSync(bench.root, { recursive: true, encoding: 'utf8' });
+    expect(names.filter((name) => /a.*flac/.test(name))).toEqual([]);
+    expect((await fill(await bench.open('/a.flac'), {})).isComplete).toBe(true);
+  });
+
   it('an aborted opening rejects with the reason and leaves nothing in use', async () => {
     using gate = bench.origin.gate('/a.flac', 0);
     const controller = new AbortController();

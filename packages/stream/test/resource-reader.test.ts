@@ -1,5 +1,5 @@
 import { openMemoryResource, StorageError, type StreamingResource } from '@tutti/storage';
-import { afterEach, beforeEach, expect, it, vi } from 'vitest';
+import { afterEach, beforeEach, expect, it } from 'vitest';
 import type { SpanReader } from '../src/index.ts';
 import type { ReaderPosition } from '../src/reader-messages.ts';
 import { openResourceSpanReader } from '../src/resource-span-reader.ts';
@@ -127,7 +127,7 @@ it('reports going on after it was blocked, and the end', async () => {
   await wanted();
   await resource.writeAt(size - 100, file.subarray(size - 100));
   expect(await read).toHaveLength(100);
-  // The reports come through a port of their own, not in order with the answers of the reading thread.
+  // Positions come through a port of their own, which may be slower than the answer.
   const told = () => positions.map(({ isAtEnd, neededEnd }) => (isAtEnd ? 'end' : neededEnd === undefined ? 'reading' : 'blocked'));
-  await vi.waitFor(() => expect(told()).toEqual(['blocked', 'reading', 'end']));
+  await expect.poll(told).toEqual(['blocked', 'reading', 'end']);
 });
