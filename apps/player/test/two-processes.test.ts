@@ -61,7 +61,7 @@ describe('two processes on one cache', () => {
     expect(missing.code).toBe(1);
     await play(origin.url('piece.flac'), '--offline');
     await expectSound('piece.flac');
-  });
+  }, 180_000);
 
   test('a killed holder’s lock is taken over at once', async () => {
     await using home = await temporaryHome();
