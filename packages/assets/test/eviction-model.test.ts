@@ -146,5 +146,5 @@ describe('eviction', () => {
       await store.close();
     });
     await fc.assert(property, { numRuns: RUNS, seed: 1, endOnFailure: true });
-  }, 180_000);
+  }, 300_000);
 });
