@@ -1,13 +1,13 @@
 /**
- * Runs one bench by name: `npm run bench -- decode`. Each file beside this one is a bench that exports `run`.
+ * Runs benches by name: `npm run bench -- decode net`. Each file beside this one is a bench that exports `run`.
  *
  * @module
  */
 import { readdirSync } from 'node:fs';
 
 interface Bench {
-  /** Runs and prints. `args` are the words after the bench's name. */
-  run(args: readonly string[]): Promise<void>;
+  /** Runs and prints. */
+  run(): Promise<void>;
 }
 
 const names = readdirSync(new URL('.', import.meta.url))
@@ -15,12 +15,15 @@ const names = readdirSync(new URL('.', import.meta.url))
   .map((file) => file.slice(0, -'.ts'.length))
   .toSorted();
 
-const [name, ...args] = process.argv.slice(2);
-if (name === undefined || !names.includes(name)) {
-  const problem = name === undefined ? '' : `there is no bench called ${name}\n`;
-  process.stderr.write(`${problem}usage: npm run bench -- <name>, where the name is one of: ${names.join(', ')}\n`);
+const wanted = process.argv.slice(2);
+const unknown = wanted.find((name) => !names.includes(name));
+if (wanted.length === 0 || unknown !== undefined) {
+  const problem = unknown === undefined ? '' : `there is no bench called ${unknown}\n`;
+  process.stderr.write(`${problem}usage: npm run bench -- <name>…, where a name is one of: ${names.join(', ')}\n`);
   process.exitCode = 2;
 } else {
-  const bench = (await import(`./${name}.ts`)) as Bench;
-  await bench.run(args);
+  for (const name of wanted) {
+    const bench = (await import(`./${name}.ts`)) as Bench;
+    await bench.run();
+  }
 }
