@@ -12,7 +12,7 @@ import type { LadderRung } from './ladder.ts';
 import { PlaylistLoader } from './playlist-loader.ts';
 import type { MediaPlaylist, MultivariantPlaylist } from './playlist/playlist.ts';
 import { SegmentFetcher } from './segment-fetch.ts';
-import { withSourceCredentials } from './source-credentials.ts';
+import { sourceClient } from './source-client.ts';
 import type { LookAhead } from './span-feed.ts';
 import { SpanSequence } from './span-sequence.ts';
 import { VariantSet } from './variant-set.ts';
@@ -114,7 +114,7 @@ class CachedHlsSource implements HlsSource {
 
   constructor(options: OpenHlsOptions) {
     const { asset, identityQuery, keyProcessor, refreshPatienceMs = REFRESH_PATIENCE_MS, throughput, url } = options;
-    const client = options.client === undefined ? undefined : withSourceCredentials(options.client, url);
+    const client = options.client === undefined ? undefined : sourceClient(options.client, { url, cookieJar: asset.id });
     this.#options = options;
     this.label = publicUrl(url);
     this.#throughput = throughput ?? new ThroughputEstimator();

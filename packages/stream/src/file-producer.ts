@@ -7,6 +7,8 @@ import { StreamError } from './stream-error.ts';
 export interface FileProducerOptions {
   readonly client: HttpClient;
   readonly url: string;
+  /** Where cookies of this file are kept: apart from those of every other asset. */
+  readonly cookieJar: string;
   /** For messages: the URL without query and credentials. */
   readonly label: string;
   /** Called for every chunk with the bytes that came over the wire. */
@@ -176,14 +178,21 @@ export class FileProducer {
       supersede,
       signal: AbortSignal.any([signal, supersede.signal]),
     };
-    const { client, fillPriority, onBytes, onRequest, url } = this.#options;
+    const { client, cookieJar, fillPriority, onBytes, onRequest, url } = this.#options;
     this.#body = body;
     onRequest();
     try {
       const result = await download({
         client,
         resource,
-        request: { url, kind: 'media', priority: wanted?.purpose === 'fill' ? fillPriority() : 'demand' },
+        request: {
+          url,
+          kind: 'media',
+          priority: wanted?.purpose === 'fill' ? fillPriority() : 'demand',
+          cookieJar,
+          // Who plays waits for the network to come back; who opens or fills wants to hear.
+          outlastsOutage: this.#isOpened && wanted?.purpose !== 'fill',
+        },
         range,
         keepsSurplus: true,
         onBody: (answer) => this.#learn(answer.acceptsRanges && answer.representation.totalLength !== undefined),

@@ -80,7 +80,8 @@ async function openOnce(options: OpenFileSourceOptions): Promise<FileSource> {
   const { asset, client, isOffline = false, signal, url } = options;
   const key = keyOf(options);
   const traffic: Traffic = { networkBytes: 0, requestCount: 0, isWarming: false };
-  const producer = client === undefined || isOffline ? undefined : makeProducer({ client, url, label: asset.url, traffic });
+  const producer =
+    client === undefined || isOffline ? undefined : makeProducer({ client, url, label: asset.url, cookieJar: asset.id, traffic });
   const lease = await asset.acquire(key, producer, signal === undefined ? {} : { signal });
   try {
     const { resource } = lease;
@@ -109,14 +110,16 @@ interface ProducerParts {
   readonly client: HttpClient;
   readonly url: string;
   readonly label: string;
+  readonly cookieJar: string;
   readonly traffic: Traffic;
 }
 
-function makeProducer({ client, label, traffic, url }: ProducerParts): Producer {
+function makeProducer({ client, cookieJar, label, traffic, url }: ProducerParts): Producer {
   const producer = new FileProducer({
     client,
     url,
     label,
+    cookieJar,
     onBytes: (byteCount) => void (traffic.networkBytes += byteCount),
     onRequest: () => void (traffic.requestCount += 1),
     fillPriority: () => (traffic.isWarming ? 'warm' : 'prefetch'),
