@@ -65,7 +65,7 @@ describe('a disk that is full', () => {
     await expectSound(roomy, 'piece.flac');
   }, 180_000);
 
-  test('a read-only root is refused in one sentence, and what is in it is still there afterwards', async () => {
+  test('a read-only root plays what is in it, streams the rest through memory and says so; warming it is refused', async () => {
     await using home = await temporaryHome();
     await using origin = await startOrigin();
     await mkdir(home.file('disk'));
@@ -76,15 +76,20 @@ describe('a disk that is full', () => {
     const options = { home: home.directory, within: disk.within };
     expect((await runTutti(['warm', origin.url('part-1.flac'), ...cache], options)).code).toBe(0);
     await disk.makeReadOnly();
-    for (const command of [
-      ['play', origin.url('part-2.flac'), '--output', 'stdout'],
-      ['warm', origin.url('part-2.flac')],
-    ]) {
-      const refused = await runTutti([...command, ...cache], options);
-      expect(refused.stderr).toMatch(/^tutti: .*read-only.*choose another cache directory.*$/m);
-      expect(refused.stderr).not.toMatch(/\n\s+at /);
-      expect(refused.code).toBe(1);
-    }
+    const refused = await runTutti(['warm', origin.url('part-2.flac'), ...cache], options);
+    expect(refused.stderr).toMatch(/^tutti: .*read-only.*choose another cache directory.*$/m);
+    expect(refused.stderr).not.toMatch(/\n\s+at /);
+    expect(refused.code).toBe(1);
+    const play = async (file: string, ...more: string[]) => {
+      const played = await runTutti(['play', origin.url(file), '--output', 'stdout', ...more, ...cache], options);
+      const local = await runTutti(['play', fixturePath(file), '--output', 'stdout'], options);
+      expect(played.code, played.stderr).toBe(0);
+      expect(local.stdout.length).toBeGreaterThan(100_000);
+      expect(sha256(played.stdout)).toBe(sha256(local.stdout));
+      return played;
+    };
+    expect((await play('part-2.flac')).stderr).toMatch(/^.*read-only.*streamed through memory, and not kept$/m);
+    expect((await play('part-1.flac', '--offline')).stderr).not.toMatch(/read-only/);
   });
 });
 

@@ -1,4 +1,5 @@
 import type { CommittedResource, ResourceOrigin, StreamingResource } from '@tutti/storage';
+import type { AssetError } from './asset-error.ts';
 
 /** A place in the cache: `<root>/assets/<assetRoot>/<relPath>`. Made by `resourceKey`, never by hand. */
 export interface ResourceKey {
@@ -179,10 +180,12 @@ export interface EvictReport {
 export interface AssetStore extends AsyncDisposable {
   readonly root: string;
   /**
-   * `reader` when another process holds the writer lock, or has taken it: complete resources play, misses stream through
-   * memory.
+   * `reader` when another process holds the writer lock, or has taken it, and where nothing can be written: complete
+   * resources play, misses stream through memory.
    */
   readonly mode: 'writer' | 'reader';
+  /** Why nothing can be written (a read-only or full disk), with the remedy; `undefined` where it can. */
+  readonly obstacle: AssetError | undefined;
   /** Opens (and for a writer creates) the asset of a source URL. */
   asset(url: string, options?: { readonly identityQuery?: readonly string[]; readonly signal?: AbortSignal }): Promise<Asset>;
   list(): Promise<readonly AssetSummary[]>;

@@ -19,12 +19,14 @@ export interface CacheRoot {
   readonly trash: string;
   /** Damaged files that `verify` took out, as `<asset>/<relPath>`. */
   readonly quarantine: string;
+  /** Why nothing can be written to this cache, which can be read; `undefined` where it can. */
+  readonly obstacle: AssetError | undefined;
 }
 
 /**
  * Prepares a directory to be a cache: made with mode 0700 where it is missing, marked with its layout's version.
- * Throws `assets/bad-root` when it cannot be read and written, or is somebody else's directory, and
- * `assets/unsupported-layout` when a newer version made it.
+ * A cache that is there but cannot be written to is given with its `obstacle`. Throws `assets/bad-root` when none can be
+ * made, or it is somebody else's directory, and `assets/unsupported-layout` when a newer version made it.
  */
 export async function prepareRoot(path: string): Promise<CacheRoot> {
   const root = resolve(path);
@@ -33,11 +35,15 @@ export async function prepareRoot(path: string): Promise<CacheRoot> {
   try {
     await nodeFileSystem.makeDirectory(root);
     await checkMarker(root, await readdir(root));
-    for (const directory of [places.assets, places.leases]) await nodeFileSystem.makeDirectory(directory);
-    await probeWriting(root);
-    return places;
   } catch (error) {
     throw toRootError(error, root);
+  }
+  try {
+    for (const directory of [places.assets, places.leases]) await nodeFileSystem.makeDirectory(directory);
+    await probeWriting(root);
+    return { ...places, obstacle: undefined };
+  } catch (error) {
+    return { ...places, obstacle: toRootError(error, root) };
   }
 }
 

@@ -74,11 +74,13 @@ export class DiskAssetStore implements AssetStore {
   readonly #inUse = new Map<string, AssetInUse>();
   #lock: RootLock | undefined;
   #mode: 'writer' | 'reader' = 'reader';
+  #obstacle: AssetError | undefined;
   #closing: Promise<void> | undefined;
 
   constructor(places: CacheRoot, maxBytes: number | undefined, options: AssetStoreOptions) {
     this.root = places.root;
     this.#places = places;
+    this.#obstacle = places.obstacle;
     this.#options = options;
     this.#maxBytes = maxBytes;
     this.#logger = options.logger ?? silentLogger;
@@ -91,8 +93,13 @@ export class DiskAssetStore implements AssetStore {
     return this.#mode;
   }
 
+  get obstacle(): AssetError | undefined {
+    return this.#obstacle;
+  }
+
   /** Takes the lock if it is free, and brings the cache inside its limits. */
   async begin(): Promise<void> {
+    if (this.#obstacle !== undefined) return;
     try {
       this.#lock = await RootLock.take({ root: this.root, updateMs: this.#options.lockUpdateMs, onLost: () => this.#lostLock() });
       if (this.#lock === undefined) return;
@@ -100,7 +107,13 @@ export class DiskAssetStore implements AssetStore {
       await emptyTrash(this.#places);
     } catch (error) {
       await this.#lock?.release();
-      throw toRootError(error, this.root);
+      this.#lock = undefined;
+      this.#mode = 'reader';
+      const failure = toRootError(error, this.root);
+      if (failure.code !== 'assets/no-space') throw failure;
+      // Not even a lock fits on the disk: what is there can be read all the same.
+      this.#obstacle = failure;
+      return;
     }
     await this.#tidy();
   }
@@ -309,6 +322,7 @@ export class DiskAssetStore implements AssetStore {
   #checkWriter(operation: string): void {
     this.#checkOpen();
     if (this.#mode === 'writer') return;
+    if (this.#obstacle !== undefined) throw this.#obstacle;
     throw new AssetError(
       'assets/locked',
       `${operation} in cache ${this.root}: another process is writing it; stop that one first`,

@@ -5,7 +5,7 @@ import { DiskAssetStore, type AssetStoreOptions } from './disk-asset-store.ts';
 import { SpaceKeeper } from './space-keeper.ts';
 
 /**
- * Opens a cache directory: as its writer, or as a reader while another process writes it.
+ * Opens a cache directory: as its writer, or as a reader while another process writes it or nothing can be written.
  * Rejects with `assets/bad-root`, `assets/unsupported-layout` or `assets/no-space`.
  */
 export async function openAssetStore(options: AssetStoreOptions): Promise<AssetStore> {

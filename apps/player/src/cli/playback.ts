@@ -60,6 +60,11 @@ export async function playSources(sources: readonly string[], options: PlaybackO
 /** Opens the cache, and says so when what is fetched cannot be kept. */
 async function openTold(session: Session): Promise<Cache> {
   const cache = await session.cache();
+  const { obstacle } = cache.store;
+  if (obstacle !== undefined && cache.client !== undefined) {
+    session.reporter.event('cache-unwritable', { code: obstacle.code });
+    session.reporter.line(`${obstacle.message}; until then what is not in it is streamed through memory, and not kept`);
+  }
   const writer = await otherWriter(cache.store);
   if (writer === undefined || cache.client === undefined) return cache;
   session.reporter.event('cache-in-use', { writer });

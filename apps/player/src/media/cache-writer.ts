@@ -4,10 +4,10 @@ import type { AssetStore } from '@tutti/assets';
 
 /**
  * Who writes the cache while this process only reads it, in words that fit into a sentence: `process 1234`, where that is
- * known. `undefined` when this process is the writer.
+ * known. `undefined` when this process is the writer, and when nobody can write.
  */
 export async function otherWriter(store: AssetStore): Promise<string | undefined> {
-  if (store.mode === 'writer') return undefined;
+  if (store.mode === 'writer' || store.obstacle !== undefined) return undefined;
   const pid = await holderPid(path.join(store.root, 'writer.json'));
   return pid === undefined ? 'another process' : `process ${pid}`;
 }

@@ -34,6 +34,7 @@ export interface WarmReport extends FillReport {
  */
 export async function warm(sources: readonly string[], options: WarmOptions): Promise<readonly WarmReport[]> {
   const { store } = options.cache;
+  if (store.obstacle !== undefined) throw store.obstacle;
   const writer = await otherWriter(store);
   if (writer !== undefined) {
     throw new AssetError(
