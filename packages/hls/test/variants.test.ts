@@ -1,4 +1,3 @@
-/* oxlint-disable unicorn/no-array-fill-with-reference-type -- `HlsSource.fill` is not an array's */
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { ThroughputEstimator } from '../src/index.ts';
 import type { HlsFillOptions } from '../src/index.ts';
