@@ -1,4 +1,9 @@
-export type SyncErrorCode = 'sync/bad-timeline';
+/**
+ * - `sync/bad-number`: not a safe integer, or not a number at all, where one is needed.
+ * - `sync/bad-timeline`: numbers that make no timeline; the message names the field.
+ * - `sync/out-of-range`: a musical value outside its range; the message carries range and value.
+ */
+export type SyncErrorCode = 'sync/bad-number' | 'sync/bad-timeline' | 'sync/out-of-range';
 
 /** Every failure of this package. */
 export class SyncError extends Error {
