@@ -77,8 +77,9 @@ export class ReplayWindow {
       this.#highest = sequence;
       return true;
     }
+    if (sequence <= 0 || -ahead >= WINDOW) return false;
     const bit = 1n << BigInt(-ahead);
-    if (sequence <= 0 || -ahead >= WINDOW || (this.#seen & bit) !== 0n) return false;
+    if ((this.#seen & bit) !== 0n) return false;
     this.#seen |= bit;
     return true;
   }
