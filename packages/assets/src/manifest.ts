@@ -101,6 +101,11 @@ export class Manifest {
     return [this.#entries.get(relPath), this.#replaced.get(relPath)].filter((entry) => entry !== undefined);
   }
 
+  /** Begins the journal of a new asset, so that also one with nothing but partial bytes has its URL. */
+  async begin(): Promise<void> {
+    if (this.#lineCount === 0 && this.#url !== undefined) await this.#append({ type: 'asset', url: this.#url });
+  }
+
   /** Records a resource whose file is in its place. Settles when the line is written, or could not be. */
   async set(entry: ResourceEntry): Promise<void> {
     this.#entries.set(entry.relPath, entry);
@@ -201,7 +206,7 @@ export class Manifest {
 
   async #write(line: ManifestRecord): Promise<void> {
     const { path, url } = this.#options;
-    const isNew = this.#lineCount === 0 && url !== undefined;
+    const isNew = this.#lineCount === 0 && url !== undefined && line.type !== 'asset';
     const text = `${this.#needsNewline ? '\n' : ''}${isNew ? toLine({ type: 'asset', url }) : ''}${toLine(line)}`;
     try {
       await this.#fileSystem.append(path, text, MANIFEST_MODE);
