@@ -1,8 +1,8 @@
 import type { ResourceLease } from '@tutti/assets';
 import type { SegmentDemand, SegmentedReader } from '@tutti/stream';
 import type { MediaSegment } from './playlist/playlist.ts';
+import type { FetchTarget } from './fetch-target.ts';
 import { committed } from './segment-fetch.ts';
-import type { FetchTarget } from './segment-fetch.ts';
 
 /** How far ahead of the reader segments are fetched. */
 export interface LookAhead {

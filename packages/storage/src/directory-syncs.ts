@@ -22,7 +22,11 @@ export class DirectorySyncs {
     const { promise } = queue.next;
     if (running === undefined) {
       queues.set(directory, queue);
-      void work(queue, () => fileSystem.syncDirectory(directory), () => queues.delete(directory));
+      void work(
+        queue,
+        () => fileSystem.syncDirectory(directory),
+        () => queues.delete(directory),
+      );
     }
     return promise;
   }
