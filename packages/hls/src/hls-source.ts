@@ -1,8 +1,11 @@
 import type { Asset } from '@tutti/assets';
 import type { HttpClient } from '@tutti/net';
 import type { FillOptions, FillReport, MediaSource, MediaSourceEvent, MediaSpan, SourceCounters } from '@tutti/stream';
-import type { RuleSettings, VariantChoice } from './abr/rules.ts';
+import { AbrController } from './abr/controller.ts';
+import type { BitrateLimits, RuleSettings, VariantChoice } from './abr/rules.ts';
 import { ThroughputEstimator } from './abr/throughput.ts';
+import { planFill } from './fill-plan.ts';
+import type { FillPlan } from './fill-plan.ts';
 import { fillTargets } from './fill.ts';
 import { HlsError, publicUrl } from './hls-error.ts';
 import { KeyRing } from './keys.ts';
@@ -27,16 +30,20 @@ export interface OpenHlsOptions {
   readonly asset: Asset;
   /** `undefined` offline: everything comes from the cache. */
   readonly client: HttpClient | undefined;
-  /** Default `auto`: by measured throughput. */
+  /** Default `auto`: by measured throughput. Anything else locks the variant, as a party needs it. */
   readonly variant?: VariantChoice;
+  /** What `auto` chooses among. Default: everything. */
+  readonly limits?: BitrateLimits;
   /** How `auto` decides. */
   readonly rule?: RuleSettings;
+  /** Take a live or event playlist that has not ended as it stands now, instead of refusing it. Default false. */
+  readonly allowsUnfinished?: boolean;
   /** Unwraps keys before they are used and stored. */
   readonly keyProcessor?: KeyProcessor;
   /** Media seconds fetched ahead of a reader. Default 30. */
   readonly lookAheadSeconds?: number;
-  /** Segments fetched ahead of a reader. Default 8. */
-  readonly lookAheadSegments?: number;
+  /** Bytes fetched ahead of a reader; the segment after the one that is read is fetched whatever its size. Default 16 MiB. */
+  readonly lookAheadBytes?: number;
   /** How long the origin may take to answer for a playlist, in milliseconds, before the stored copy stands in. Default 2000. */
   readonly refreshPatienceMs?: number;
   /** Shared by the sources of one link, so that a new one does not start blind. Default: one of its own. */
@@ -62,11 +69,6 @@ export interface HlsVariant {
   readonly codecs: string | undefined;
 }
 
-export interface HlsFillOptions extends FillOptions {
-  /** Which variants to fetch. Default `selected`. */
-  readonly variants?: 'selected' | 'all';
-}
-
 /** An HLS presentation. */
 export interface HlsSource extends MediaSource {
   readonly kind: 'hls';
@@ -75,11 +77,12 @@ export interface HlsSource extends MediaSource {
   readonly variants: readonly HlsVariant[];
   /** What plays now. */
   readonly selected: HlsVariant;
-  fill(options?: HlsFillOptions): Promise<FillReport>;
+  /** What `fill` with the same options would fetch. Asks for playlists only. */
+  plan(options?: Pick<FillOptions, 'signal' | 'variants'>): Promise<FillPlan>;
 }
 
-/** Half a minute rides out most outages; more would be wasted by a switch. */
-const LOOK_AHEAD: LookAhead = { seconds: 30, segments: 8 };
+/** Half a minute rides out most outages; more would be wasted by a switch. The bytes are a minute of 24-bit FLAC. */
+const LOOK_AHEAD: LookAhead = { seconds: 30, bytes: 16 * 1024 * 1024 };
 
 /** A playlist takes well under a second on any line that could play: longer is an outage, and finished playlists do not change. */
 const REFRESH_PATIENCE_MS = 2000;
@@ -106,6 +109,8 @@ class CachedHlsSource implements HlsSource {
   readonly #loader: PlaylistLoader;
   readonly #fetcher: SegmentFetcher;
   readonly #throughput: ThroughputEstimator;
+  readonly #controller: AbrController;
+  readonly #lookAhead: LookAhead;
   readonly #listeners = new Set<{ readonly call: (event: MediaSourceEvent) => void }>();
   readonly #counters = { networkBytes: 0, cachedBytes: 0, requestCount: 0 };
   #rungs: readonly LadderRung[] = [];
@@ -118,6 +123,9 @@ class CachedHlsSource implements HlsSource {
     this.#options = options;
     this.label = publicUrl(url);
     this.#throughput = throughput ?? new ThroughputEstimator();
+    this.#controller = new AbrController({ throughput: this.#throughput, settings: options.rule ?? {} });
+    const { lookAheadBytes = LOOK_AHEAD.bytes, lookAheadSeconds = LOOK_AHEAD.seconds } = options;
+    this.#lookAhead = { seconds: lookAheadSeconds, bytes: lookAheadBytes };
     const onRequest = (): void => void (this.#counters.requestCount += 1);
     const cache = { asset, client, identityQuery, onRequest };
     this.#loader = new PlaylistLoader({ ...cache, refreshPatienceMs });
@@ -162,36 +170,32 @@ class CachedHlsSource implements HlsSource {
     readonly signal?: AbortSignal;
   }): AsyncIterable<MediaSpan> {
     this.#throwIfClosed('play');
-    const { lookAheadSeconds, lookAheadSegments } = this.#options;
     const sequence = new SpanSequence({
       label: this.label,
       fetcher: this.#fetcher,
       variants: this.#variants,
-      lookAhead: { seconds: lookAheadSeconds ?? LOOK_AHEAD.seconds, segments: lookAheadSegments ?? LOOK_AHEAD.segments },
+      lookAhead: this.#lookAhead,
       emit: (event) => this.#emit(event),
       onCached: (byteCount) => void (this.#counters.cachedBytes += byteCount),
     });
     yield* sequence.from(startSeconds, signal);
   }
 
-  async fill(options: HlsFillOptions = {}): Promise<FillReport> {
-    const { signal, variants = 'selected' } = options;
-    signal?.throwIfAborted();
+  async fill(options: FillOptions = {}): Promise<FillReport> {
+    options.signal?.throwIfAborted();
     this.#throwIfClosed('fill');
-    const missing: string[] = [];
-    const loaded: LoadedVariant[] = [];
-    for (const rung of variants === 'all' ? this.#rungs : [this.#variants.selected.rung]) {
-      const variant = await this.#variants.load(rung, signal);
-      if (variant !== undefined) loaded.push(variant);
-      else missing.push(`playlist ${publicUrl(rung.uri)}: ${messageOf(this.#variants.failureOf(rung))}`);
-    }
-    const report = await fillTargets(
-      loaded.flatMap((variant) => targetsOf(variant)),
-      this.#fetcher,
-      { ...options, missing },
-    );
+    const { loaded, missing } = await this.#loadForFill(options);
+    const targets = loaded.flatMap((variant) => targetsOf(variant));
+    const report = await fillTargets(targets, this.#fetcher, { ...options, missing });
     if (report.isComplete) this.#emit({ type: 'complete' });
     return report;
+  }
+
+  async plan(options: Pick<FillOptions, 'signal' | 'variants'> = {}): Promise<FillPlan> {
+    options.signal?.throwIfAborted();
+    this.#throwIfClosed('plan');
+    const { loaded, missing } = await this.#loadForFill(options);
+    return planFill(loaded, this.#fetcher, missing);
   }
 
   on(call: (event: MediaSourceEvent) => void): Disposable {
@@ -209,11 +213,26 @@ class CachedHlsSource implements HlsSource {
     await this.close();
   }
 
+  /** The variants that a fill is about; those whose playlist cannot be had are named in `missing`. */
+  async #loadForFill({ signal, variants = 'selected' }: FillOptions): Promise<{
+    readonly loaded: readonly LoadedVariant[];
+    readonly missing: readonly string[];
+  }> {
+    const missing: string[] = [];
+    const loaded: LoadedVariant[] = [];
+    for (const rung of variants === 'all' ? this.#rungs : [this.#variants.selected.rung]) {
+      const variant = await this.#variants.load(rung, signal);
+      if (variant !== undefined) loaded.push(variant);
+      else missing.push(`playlist ${publicUrl(rung.uri)}: ${messageOf(this.#variants.failureOf(rung))}`);
+    }
+    return { loaded, missing };
+  }
+
   #beginMedia(playlist: MediaPlaylist): void {
     const rung: LadderRung = { uri: this.#options.url, bandwidth: 0, codecs: undefined, isLossless: false };
     this.#rungs = [rung];
     this.#variants = this.#variantSet([rung], undefined);
-    this.#variants.adopt(loadVariant(rung, playlist));
+    this.#variants.adopt(loadVariant(rung, playlist, { allowsUnfinished: this.#allowsUnfinished }));
   }
 
   async #beginMultivariant(playlist: MultivariantPlaylist, signal: AbortSignal | undefined): Promise<void> {
@@ -224,18 +243,25 @@ class CachedHlsSource implements HlsSource {
     await this.#variants.open(signal);
   }
 
+  /** Offline nothing can be added to a playlist: what is stored is all there is. */
+  get #allowsUnfinished(): boolean {
+    return this.#options.client === undefined || this.#options.allowsUnfinished === true;
+  }
+
   #variantSet(rungs: readonly LadderRung[], playlist: MultivariantPlaylist | undefined): VariantSet {
-    const { client, rule = {}, url, variant = 'auto' } = this.#options;
+    const { client, limits = {}, url, variant = 'auto' } = this.#options;
     return new VariantSet({
       url,
       rungs,
       choice: variant,
       isOffline: client === undefined,
-      rule,
+      controller: this.#controller,
+      limits,
+      lookAheadSeconds: this.#lookAhead.seconds,
+      allowsUnfinished: this.#allowsUnfinished,
       variables: playlist?.variables,
       loader: this.#loader,
       fetcher: this.#fetcher,
-      throughput: this.#throughput,
       emit: (event) => this.#emit(event),
     });
   }
