@@ -1,7 +1,7 @@
 import { HlsError, publicUrl } from './hls-error.ts';
-import { checkSupported } from './keys.ts';
 import type { LadderRung } from './ladder.ts';
 import type { MediaPlaylist } from './playlist/playlist.ts';
+import { checkSupported } from './playlist/segment-key.ts';
 import { initTarget, segmentTarget } from './segment-fetch.ts';
 import type { FetchTarget, SegmentFetcher } from './segment-fetch.ts';
 import { stretchesOf } from './stretches.ts';
@@ -40,8 +40,8 @@ export function loadVariant(rung: LadderRung, playlist: MediaPlaylist): LoadedVa
     );
   }
   for (const { key, map } of playlist.segments) {
-    if (key !== undefined) checkSupported(key);
-    if (map?.key !== undefined) checkSupported(map.key);
+    if (key !== undefined) checkSupported(key, url);
+    if (map?.key !== undefined) checkSupported(map.key, url);
   }
   return { rung, playlist, stretches: stretchesOf(playlist.segments) };
 }

@@ -43,6 +43,37 @@ async function readHalf(): Promise<void> {
   gate.release();
 }
 
+describe('encryption that is not decrypted', () => {
+  it.each([
+    ['METHOD=SAMPLE-AES,URI="k"', 'SAMPLE-AES, key format identity'],
+    ['METHOD=SAMPLE-AES-CTR,URI="k"', 'SAMPLE-AES-CTR, key format identity'],
+    ['METHOD=AES-256,URI="k"', 'AES-256, key format identity'],
+    [
+      'METHOD=AES-128,URI="skd://k",KEYFORMAT="com.apple.streamingkeydelivery"',
+      'AES-128, key format com.apple.streamingkeydelivery',
+    ],
+    ['METHOD=AES-128,URI="data:text/plain;base64,AAAA"', 'a key that is not behind http(s)'],
+    ['METHOD=ROT13,URI="k"', 'ROT13, key format identity'],
+  ])('%s is refused, named with its line, before anything is fetched', async (attributes, named) => {
+    bench.origin.put('/e/list.m3u8', vod(['#EXTINF:4,', 's0.ts', `#EXT-X-KEY:${attributes}`, '#EXTINF:4,', 's1.ts']));
+    const error: Error & { code?: string } = await bench.open('/e/list.m3u8').then(
+      () => expect.fail('it was opened'),
+      (reason: unknown) => reason as Error,
+    );
+    expect(error.code).toBe('hls/unsupported-encryption');
+    expect(error.message).toContain(`/e/list.m3u8, line 5: segments are encrypted with ${named}:`);
+    expect(bench.paths).toEqual(['/e/list.m3u8']);
+  });
+
+  it('is no matter where AES-128 with key format identity is offered beside it', async () => {
+    const plain = putEncrypted(
+      ['#EXT-X-KEY:METHOD=SAMPLE-AES,URI="skd://x",KEYFORMAT="com.apple.streamingkeydelivery"', tag, '#EXTINF:4,', 's0.ts'],
+      [{ key, iv }],
+    );
+    expect(await readAll(await bench.open('/e/list.m3u8'))).toEqual(plain[0]);
+  });
+});
+
 describe('AES-128', () => {
   it('decrypts with an explicit IV, stores plaintext, and plays it offline; the key is asked for once and kept to its owner', async () => {
     const plain = putEncrypted(

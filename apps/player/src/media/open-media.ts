@@ -11,6 +11,8 @@ export interface OpenMediaOptions {
   readonly cache: Cache | (() => Promise<Cache>);
   /** Default `auto`. */
   readonly variant?: VariantChoice;
+  /** BCP 47 tag of the HLS audio rendition, where there is one in it. */
+  readonly language?: string;
   readonly signal?: AbortSignal;
 }
 
@@ -53,7 +55,9 @@ async function openHlsUrl(url: string, cache: Cache, options: OpenMediaOptions):
   try {
     const throughput = (await cache.throughput()).begin(url);
     const { client } = cache;
-    return closingToo(await openHls({ url, asset, client, throughput, variant: options.variant ?? 'auto', signal }), asset);
+    const { language, variant = 'auto' } = options;
+    const audio = language === undefined ? {} : { language };
+    return closingToo(await openHls({ url, asset, client, throughput, variant, audio, signal }), asset);
   } catch (error) {
     await asset.close();
     throw error;

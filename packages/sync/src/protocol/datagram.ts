@@ -86,5 +86,8 @@ export class ReplayWindow {
 }
 
 function macOf(bytes: Uint8Array, key: Uint8Array): Uint8Array {
-  return createHmac('sha256', key).update(bytes.subarray(0, MAC_AT)).digest().subarray(0, DATAGRAM_BYTES - MAC_AT);
+  return createHmac('sha256', key)
+    .update(bytes.subarray(0, MAC_AT))
+    .digest()
+    .subarray(0, DATAGRAM_BYTES - MAC_AT);
 }

@@ -30,23 +30,36 @@ const timeline = z.pipe(
 );
 
 /** A change of volume at session time `atUs`, or at a tick of the session's musical time. */
-const automationPoint = z.object({
-  atUs: z.optional(z.int()),
-  tick: z.optional(nonNegative),
-  volumeDb: z.optional(volumeDb),
-  muted: z.optional(z.boolean()),
-}).check(z.refine(({ atUs, tick }) => (atUs === undefined) !== (tick === undefined)));
+const automationPoint = z
+  .object({
+    atUs: z.optional(z.int()),
+    tick: z.optional(nonNegative),
+    volumeDb: z.optional(volumeDb),
+    muted: z.optional(z.boolean()),
+  })
+  .check(z.refine(({ atUs, tick }) => (atUs === undefined) !== (tick === undefined)));
 
 const hostMessage = z.discriminatedUnion('type', [
   /** First of all: what the other end has to prove the secret for. */
   z.object({ type: z.literal('challenge'), version: nonNegative, sessionId: identifier, name: displayName, nonce }),
   /** The secret was right; and here is proof that the host has it too. */
   z.object({ type: z.literal('accepted'), proof }),
-  z.object({ type: z.literal('welcome'), nodeNumber: nonNegative, clockPort: z.int().check(z.gte(0), z.lte(65_535)),
+  z.object({
+    type: z.literal('welcome'),
+    nodeNumber: nonNegative,
+    clockPort: z.int().check(z.gte(0), z.lte(65_535)),
     /** Brings a node back to its place within a minute of losing the connection. */
-    resumeToken: identifier, onHostGone: z.enum(['stop', 'finish']), session: sessionViewSchema, line: z.optional(timeline), volumeDb }),
-  z.object({ type: z.literal('reject'), reason: z.enum(['full', 'denied', 'locked', 'version', 'expired']),
-    retryAfterSeconds: z.optional(nonNegative) }),
+    resumeToken: identifier,
+    onHostGone: z.enum(['stop', 'finish']),
+    session: sessionViewSchema,
+    line: z.optional(timeline),
+    volumeDb,
+  }),
+  z.object({
+    type: z.literal('reject'),
+    reason: z.enum(['full', 'denied', 'locked', 'version', 'expired']),
+    retryAfterSeconds: z.optional(nonNegative),
+  }),
   z.object({ type: z.literal('session'), session: sessionViewSchema }),
   /** Get the bytes of this track now. */
   z.object({ type: z.literal('fetch'), trackId: identifier, hash: contentHash }),
@@ -58,20 +71,39 @@ const hostMessage = z.discriminatedUnion('type', [
   /** Answer to a probe over the control channel, for nodes that no datagram reaches. */
   z.object({ type: z.literal('time'), sequence: nonNegative, t1Us: clockTimeUs, t2Us: clockTimeUs, t3Us: clockTimeUs }),
   /** What became of a command. */
-  z.object({ type: z.literal('outcome'), id: nonNegative, message: z.optional(sentence), code: z.optional(z.string().check(z.maxLength(80))) }),
+  z.object({
+    type: z.literal('outcome'),
+    id: nonNegative,
+    message: z.optional(sentence),
+    code: z.optional(z.string().check(z.maxLength(80))),
+  }),
   z.object({ type: z.literal('end'), reason: sentence }),
 ]);
 
 const peerMessage = z.discriminatedUnion('type', [
   z.object({ type: z.literal('prove'), nonce, proof }),
-  z.object({ type: z.literal('hello'), role: z.literal('node'), nodeId: identifier, name: displayName,
-    output: z.string().check(z.maxLength(200)), hasDevice: z.boolean(), volumeDb, resumeToken: z.optional(identifier) }),
+  z.object({
+    type: z.literal('hello'),
+    role: z.literal('node'),
+    nodeId: identifier,
+    name: displayName,
+    output: z.string().check(z.maxLength(200)),
+    hasDevice: z.boolean(),
+    volumeDb,
+    resumeToken: z.optional(identifier),
+  }),
   z.object({ type: z.literal('control'), name: displayName }),
   z.object({ type: z.literal('probe'), sequence: nonNegative, t1Us: clockTimeUs }),
   z.object({ type: z.literal('progress'), trackId: identifier, doneBytes: nonNegative, totalBytes: nonNegative }),
   z.object({ type: z.literal('got'), trackId: identifier, hash: contentHash, isOk: z.boolean(), message: z.optional(sentence) }),
-  z.object({ type: z.literal('armed'), trackId: identifier, hash: contentHash, minLeadMs: z.number().check(z.nonnegative()),
-    sampleRate: z.int().check(z.positive()), durationFrames: nonNegative }),
+  z.object({
+    type: z.literal('armed'),
+    trackId: identifier,
+    hash: contentHash,
+    minLeadMs: z.number().check(z.nonnegative()),
+    sampleRate: z.int().check(z.positive()),
+    durationFrames: nonNegative,
+  }),
   z.object({ type: z.literal('failed'), trackId: identifier, code: z.string().check(z.maxLength(80)), message: sentence }),
   z.object({ type: z.literal('report'), report: nodeReportSchema }),
   z.object({ type: z.literal('command'), id: nonNegative, command: commandSchema }),

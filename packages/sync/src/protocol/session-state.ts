@@ -46,7 +46,13 @@ export interface SessionState {
 }
 
 export type SessionEvent =
-  | { readonly type: 'joined'; readonly nodeId: string; readonly nodeNumber: number; readonly name: string; readonly volumeDb: number }
+  | {
+      readonly type: 'joined';
+      readonly nodeId: string;
+      readonly nodeNumber: number;
+      readonly name: string;
+      readonly volumeDb: number;
+    }
   | { readonly type: 'disconnected'; readonly nodeId: string }
   | { readonly type: 'left'; readonly nodeId: string }
   | { readonly type: 'reported'; readonly nodeId: string; readonly report: NodeReport }

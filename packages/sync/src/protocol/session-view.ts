@@ -67,9 +67,7 @@ export const timelineSchema = z.object({
   t0Us: z.int(),
   ...frameRate,
   state: z.enum(['playing', 'paused', 'stopped']),
-  next: z.optional(
-    z.object({ trackId: identifier, hash: contentHash, atFrame: nonNegative, frame0: nonNegative, ...frameRate }),
-  ),
+  next: z.optional(z.object({ trackId: identifier, hash: contentHash, atFrame: nonNegative, frame0: nonNegative, ...frameRate })),
 });
 
 /** Everything that a session's members see of it. */

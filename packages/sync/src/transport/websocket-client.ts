@@ -52,7 +52,11 @@ export async function connectLink(options: ConnectOptions): Promise<Link<HostMes
 
 function unreachable(where: string, cause: Error): SyncError {
   if (/Unexpected server response/.test(cause.message)) {
-    return new SyncError('sync/no-party', `there is no party at ${where}: something else answers there; check address and port`, { cause });
+    return new SyncError('sync/no-party', `there is no party at ${where}: something else answers there; check address and port`, {
+      cause,
+    });
   }
-  return new SyncError('sync/unreachable', `there is no answer from ${where}: check the address, and that the host is running`, { cause });
+  return new SyncError('sync/unreachable', `there is no answer from ${where}: check the address, and that the host is running`, {
+    cause,
+  });
 }

@@ -93,7 +93,9 @@ export function openLink<Incoming, Outgoing>(options: LinkOptions<Incoming>): Li
     else fail('sync/link-lost', `the connection with ${remoteAddress} broke`);
   });
   socket.on('close', (code: number) => {
-    finish(code === 1000 || code === 1005 ? undefined : new SyncError('sync/link-lost', `the connection with ${remoteAddress} broke`));
+    finish(
+      code === 1000 || code === 1005 ? undefined : new SyncError('sync/link-lost', `the connection with ${remoteAddress} broke`),
+    );
   });
 
   async function* messages(): AsyncGenerator<Incoming> {

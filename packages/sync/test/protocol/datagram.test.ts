@@ -41,7 +41,10 @@ describe('clock datagrams', () => {
     for (let bit = 0; bit < DATAGRAM_BYTES * 8; bit++) {
       const changed = Uint8Array.from(bytes);
       changed[bit >> 3]! ^= 1 << (bit & 7);
-      expect(decodeDatagram(changed, () => key), `bit ${bit}`).toBeUndefined();
+      expect(
+        decodeDatagram(changed, () => key),
+        `bit ${bit}`,
+      ).toBeUndefined();
     }
   });
 

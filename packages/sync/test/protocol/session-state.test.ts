@@ -13,7 +13,13 @@ import {
 
 const empty = createSessionState({ sessionId: 's', name: 'party', maxNodes: 2 });
 const after = (state: SessionState, ...events: readonly SessionEvent[]): SessionState => events.reduce(reduceSession, state);
-const joined = (nodeId: string, nodeNumber: number): SessionEvent => ({ type: 'joined', nodeId, nodeNumber, name: nodeId, volumeDb: 0 });
+const joined = (nodeId: string, nodeNumber: number): SessionEvent => ({
+  type: 'joined',
+  nodeId,
+  nodeNumber,
+  name: nodeId,
+  volumeDb: 0,
+});
 const added = (trackId: string): SessionEvent => ({ type: 'added', trackId, label: trackId, addedBy: 'me' });
 const hashOf = (trackId: string): string => trackId.repeat(64).slice(0, 64);
 const resolved = (trackId: string): SessionEvent => ({ type: 'resolved', trackId, hash: hashOf(trackId) });
