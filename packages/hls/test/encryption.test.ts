@@ -1,4 +1,5 @@
-import { stat } from 'node:fs/promises';
+import { readFile, stat } from 'node:fs/promises';
+import { createHttpClient } from '@tutti/net';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { implicitIv } from '../src/playlist/segment-key.ts';
 import { encrypt, HlsBench, noise, readAll, SpanReading, vod } from './hls-bench.ts';
@@ -208,6 +209,34 @@ describe('AES-128', () => {
     };
     expect(await readAll(await bench.open('/e/list.m3u8', { keyProcessor }))).toEqual(plain[0]);
     expect(uris).toEqual([bench.origin.url('/e/key.bin?token=secret')]);
+    const [file] = (await bench.files()).filter((path) => path.includes('/keys/'));
+    expect(await readFile(file!)).toEqual(key);
+    expect((await stat(file!)).mode & 0o777).toBe(0o600);
+    await bench.origin.stop();
+    const failing = (): never => expect.fail('a stored key is processed again');
+    expect(await readAll(await bench.openOffline('/e/list.m3u8', { keyProcessor: failing }))).toEqual(plain[0]);
+  });
+
+  it('asks for a key once, however many segments want it, and though they hold every connection', async () => {
+    const names = Array.from({ length: 6 }, (_, index) => `s${index}.ts`);
+    putEncrypted(
+      [tag, ...names.flatMap((name) => ['#EXTINF:4,', name])],
+      names.map(() => ({ key, iv })),
+    );
+    await using client = createHttpClient({ perOriginRequests: 1 });
+    const source = await bench.open('/e/list.m3u8', { client });
+    expect(await source.fill({ concurrency: 6 })).toMatchObject({ isComplete: true });
+    expect(bench.paths.toSorted()).toEqual(['/e/key.bin', '/e/list.m3u8', ...names.map((name) => `/e/${name}`)]);
+  });
+
+  it('sends the headers that are meant for keys with keys only', async () => {
+    const plain = putEncrypted([tag, '#EXTINF:4,', 's0.ts'], [{ key, iv }]);
+    await using client = createHttpClient({
+      headers: (kind): Record<string, string> => (kind === 'key' ? { authorization: 'Bearer of-keys' } : {}),
+    });
+    expect(await readAll(await bench.open('/e/list.m3u8', { client }))).toEqual(plain[0]);
+    const withHeader = bench.origin.requests.filter(({ headers }) => headers['authorization'] === 'Bearer of-keys');
+    expect(withHeader.map(({ target }) => target)).toEqual(['/e/key.bin?token=secret']);
   });
 });
 
