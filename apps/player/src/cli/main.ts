@@ -59,6 +59,7 @@ function addPlay(program: Command): void {
     .addOption(envOption('--start <time>', 'begin each track here: 90, 1:30, 2m').argParser(parseTime))
     .addOption(envOption('--duration <time>', 'play so much of each track').argParser(parseTime))
     .addOption(variantOption())
+    .addOption(languageOption())
     .addOption(envOption('--offline', 'play from the cache only'))
     .addOption(envOption('--loop', 'begin again after the last track'));
 }
@@ -93,6 +94,7 @@ function addDecode(program: Command): void {
     .addOption(envOption('--start <time>', 'begin here').argParser(parseTime))
     .addOption(envOption('--duration <time>', 'decode so much').argParser(parseTime))
     .addOption(variantOption())
+    .addOption(languageOption())
     .addOption(envOption('--offline', 'read from the cache only'))
     .action(async (source, options) => (await import('./decode.ts')).runDecode(source, options));
 }
@@ -102,6 +104,7 @@ function addProbe(program: Command): void {
     .description('Container, codec, rate, channels, duration, gapless trim, tags and variants')
     .argument('<source>', 'URL, file or -')
     .addOption(variantOption())
+    .addOption(languageOption())
     .addOption(envOption('--offline', 'read from the cache only'))
     .action(async (source, options) => (await import('./probe.ts')).runProbe(source, options));
 }
@@ -166,6 +169,10 @@ function variantOption(): Option {
   return envOption('--variant <choice>', 'HLS variant: auto, lowest, highest or bits per second')
     .argParser(parseVariant)
     .default('auto');
+}
+
+function languageOption(): Option {
+  return envOption('--language <tag>', 'HLS audio in this language, as en or pt-BR, where there is a choice');
 }
 
 /** An option that `TUTTI_<NAME>` sets as well. */

@@ -17,6 +17,7 @@ export interface PlaybackOptions extends OutputOptions {
   readonly start?: number;
   readonly duration?: number;
   readonly variant?: VariantChoice;
+  readonly language?: string;
   readonly loop?: boolean;
 }
 
@@ -38,9 +39,9 @@ export async function playSources(sources: readonly string[], options: PlaybackO
     output,
     queue: sources.map((source) => ({
       label: sourceLabel(source),
-      open: (openSignal) => openMedia(source, { cache, variant: options.variant ?? 'auto', signal: openSignal }),
+      open: (openSignal) => openMedia(source, { ...options, cache, signal: openSignal }),
     })),
-    startSeconds: options.start ?? 0,
+    ...(options.start === undefined ? {} : { startSeconds: options.start }),
     durationSeconds: options.duration ?? Infinity,
     volumeDb: options.volume ?? 0,
     isLooping: options.loop ?? false,

@@ -14,6 +14,8 @@ export interface OpenMediaOptions {
   readonly variant?: VariantChoice;
   /** Take a live or event playlist as it stands now, instead of refusing it. Default false. */
   readonly allowsUnfinished?: boolean;
+  /** BCP 47 tag of the HLS audio rendition, where there is one in it. */
+  readonly language?: string;
   readonly signal?: AbortSignal;
 }
 
@@ -51,14 +53,15 @@ async function openUrl(url: string, cache: Cache, options: OpenMediaOptions): Pr
 
 /** Opens a URL that is known to be a playlist, as `openMedia` does. */
 export async function openHlsUrl(url: string, cache: Cache, options: OpenMediaOptions): Promise<HlsSource> {
-  const { allowsUnfinished = false, variant = 'auto' } = options;
+  const { allowsUnfinished = false, language, variant = 'auto' } = options;
   const signal = options.signal ?? neverAborted;
   const { openHls } = await import('@tutti/hls');
   const asset = await cache.store.asset(url, { signal });
   try {
     const throughput = (await cache.throughput()).begin(url);
     const { client } = cache;
-    return closingToo(await openHls({ url, asset, client, throughput, variant, allowsUnfinished, signal }), asset);
+    const audio = language === undefined ? {} : { language };
+    return closingToo(await openHls({ url, asset, client, throughput, variant, audio, allowsUnfinished, signal }), asset);
   } catch (error) {
     await asset.close();
     throw error;
