@@ -55,6 +55,11 @@ describe('a disk that is full', () => {
       expectRefused(await run(full, 'play', origin.url('hls/fmp4-aes/multivariant.m3u8'), '--output', 'stdout'));
     }
 
+    await disk?.fill(0);
+    const removed = await run(full, 'cache', 'rm', origin.url('piece.flac'));
+    expect(removed.stderr + removed.stdout.toString()).toContain(`removed ${origin.url('piece.flac')}`);
+    expect(removed.code).toBe(0);
+
     await disk?.empty();
     for (const file of ['piece.flac', 'hls/fmp4-aes/multivariant.m3u8']) {
       const warmed = await run(roomy, 'warm', origin.url(file));

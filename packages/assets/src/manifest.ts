@@ -103,6 +103,11 @@ export class Manifest {
     return [this.#entries.get(relPath), this.#replaced.get(relPath)].filter((entry) => entry !== undefined);
   }
 
+  /** Begins the journal of a new asset, so that also one with nothing but partial bytes has its URL. */
+  async begin(): Promise<void> {
+    if (!this.#options.isReadOnly && this.#lineCount === 0) await this.#flush();
+  }
+
   /** Records a resource whose file is in its place. Settles when the line is written, or could not be. */
   async set(entry: ResourceEntry): Promise<void> {
     this.#entries.set(entry.relPath, entry);
@@ -198,7 +203,11 @@ export class Manifest {
   /** Lines that come while an append is under way go out together with the next. */
   #append(line: ManifestRecord): Promise<void> {
     if (this.#options.isReadOnly) return Promise.resolve();
-    if (this.#waiting.push(line) === 1) this.#appending = this.#appending.then(() => this.#write(this.#waiting.splice(0)));
+    return this.#waiting.push(line) === 1 ? this.#flush() : this.#appending;
+  }
+
+  #flush(): Promise<void> {
+    this.#appending = this.#appending.then(() => this.#write(this.#waiting.splice(0)));
     return this.#appending;
   }
 
@@ -207,6 +216,7 @@ export class Manifest {
     const isNew = this.#lineCount === 0 && url !== undefined;
     const records: readonly ManifestRecord[] = isNew ? [{ type: 'asset', url }, ...lines] : lines;
     const text = `${this.#needsNewline ? '\n' : ''}${records.map(toLine).join('')}`;
+    if (text === '') return;
     try {
       await this.#fileSystem.append(path, text, MANIFEST_MODE);
       this.#needsNewline = false;
@@ -214,7 +224,7 @@ export class Manifest {
     } catch (error) {
       // Part of the lines may be there.
       this.#needsNewline = true;
-      this.#lineCount += lines.length;
+      this.#lineCount += records.length;
       this.#options.onError(toStorageError(error, `append to ${path}`, path));
     }
   }

@@ -56,7 +56,9 @@ export async function openHlsUrl(url: string, cache: Cache, options: OpenMediaOp
   const { openHls } = await import('@tutti/hls');
   const asset = await cache.store.asset(url, { signal });
   try {
-    return closingToo(await openHls({ url, asset, client: cache.client, variant, allowsUnfinished, signal }), asset);
+    const throughput = (await cache.throughput()).begin(url);
+    const { client } = cache;
+    return closingToo(await openHls({ url, asset, client, throughput, variant, allowsUnfinished, signal }), asset);
   } catch (error) {
     await asset.close();
     throw error;

@@ -1,0 +1,126 @@
+import type { LocalUs } from './units.ts';
+
+export interface DriftLoopOptions {
+  /** Proportional gain in 1/s. Default 1/6. */
+  readonly kpPerSecond?: number;
+  /** Integral gain in 1/s². Default 1/(6·24): damping near 1. */
+  readonly kiPerSecond2?: number;
+  /** Time constant of the low-pass on the error. Default 1 s. */
+  readonly lowPassUs?: number;
+  /** How fast the correction may change. Default 100 ppm/s. */
+  readonly slewPpmPerSecond?: number;
+  /** The largest correction either way. Default 1000 ppm. */
+  readonly capPpm?: number;
+  /** An error beyond this is jumped over instead of steered out. Default 5 ms. */
+  readonly snapUs?: number;
+  /** The same right after a start, a seek or an underrun, when a jump is not heard as one. Default 0.5 ms. */
+  readonly startSnapUs?: number;
+  /** At most one jump in this time, starts aside. Default 30 s. */
+  readonly snapIntervalUs?: number;
+}
+
+/** What to do about the measured error. */
+export interface DriftCorrection {
+  /** Play this much faster than the nominal ratio, in parts per million; negative is slower. */
+  readonly correctionPpm: number;
+  /** Skip forward by this many microseconds of media (negative: back), crossfaded, and count it as a quality event. */
+  readonly snap?: { readonly byUs: number };
+}
+
+const settleUs = 1_000_000;
+/** A pause in the updates longer than this is no time in which the error was known. */
+const longestStepUs = 1_000_000;
+
+/**
+ * Steers playback onto the timeline by resampling: a PI loop with a low-pass, a slew limit and a cap. For a second after
+ * {@link restart} it only listens; then it jumps once if that is needed, and closes.
+ */
+export class DriftLoop {
+  readonly #options: Required<DriftLoopOptions>;
+  #smoothUs: number | undefined;
+  #integralPpm = 0;
+  #correctionPpm = 0;
+  #lastUs: LocalUs | undefined;
+  #lastSnapUs = Number.NEGATIVE_INFINITY;
+  #settling: { sinceUs: LocalUs; sumUs: number; count: number } | undefined;
+  #isStarting = true;
+
+  constructor(options: DriftLoopOptions = {}) {
+    this.#options = {
+      kpPerSecond: 1 / 6,
+      kiPerSecond2: 1 / (6 * 24),
+      lowPassUs: 1_000_000,
+      slewPpmPerSecond: 100,
+      capPpm: 1000,
+      snapUs: 5000,
+      startSnapUs: 500,
+      snapIntervalUs: 30_000_000,
+      ...options,
+    };
+  }
+
+  /** The smoothed error, in microseconds; `undefined` before the first update. */
+  get errorUs(): number | undefined {
+    return this.#smoothUs;
+  }
+
+  /** Sound began anew (start, seek, resume, underrun): what was learned about the rate stays, the error is measured again. */
+  restart(): void {
+    this.#isStarting = true;
+    this.#settling = undefined;
+    this.#smoothUs = undefined;
+    this.#lastUs = undefined;
+    this.#correctionPpm = this.#integralPpm;
+  }
+
+  /**
+   * Takes the error measured at a local time: where this node's sound is minus where the timeline wants it, so positive is late.
+   * Call it at any pace, in order.
+   */
+  update({ errorUs, atUs }: { readonly errorUs: number; readonly atUs: LocalUs }): DriftCorrection {
+    const stepUs = this.#lastUs === undefined ? 0 : Math.min(longestStepUs, Math.max(0, atUs - this.#lastUs));
+    this.#lastUs = atUs;
+    if (this.#isStarting) return this.#settle(errorUs, atUs);
+    this.#smoothUs ??= errorUs;
+    this.#smoothUs += (errorUs - this.#smoothUs) * -Math.expm1(-stepUs / this.#options.lowPassUs);
+    if (Math.abs(this.#smoothUs) > this.#options.snapUs && atUs - this.#lastSnapUs >= this.#options.snapIntervalUs) {
+      return this.#snap(this.#smoothUs, atUs);
+    }
+    this.#steer(this.#smoothUs, stepUs / 1e6);
+    return { correctionPpm: this.#correctionPpm };
+  }
+
+  #settle(errorUs: number, atUs: LocalUs): DriftCorrection {
+    this.#settling ??= { sinceUs: atUs, sumUs: 0, count: 0 };
+    this.#settling.sumUs += errorUs;
+    this.#settling.count += 1;
+    if (atUs - this.#settling.sinceUs < settleUs) return { correctionPpm: this.#correctionPpm };
+    const meanUs = this.#settling.sumUs / this.#settling.count;
+    this.#isStarting = false;
+    this.#settling = undefined;
+    if (Math.abs(meanUs) > this.#options.startSnapUs) return this.#snap(meanUs, atUs);
+    this.#smoothUs = meanUs;
+    return { correctionPpm: this.#correctionPpm };
+  }
+
+  #snap(byUs: number, atUs: LocalUs): DriftCorrection {
+    this.#smoothUs = 0;
+    this.#lastSnapUs = atUs;
+    this.#correctionPpm = this.#integralPpm;
+    return { correctionPpm: this.#correctionPpm, snap: { byUs } };
+  }
+
+  #steer(errorUs: number, seconds: number): void {
+    const { kpPerSecond, kiPerSecond2, slewPpmPerSecond, capPpm } = this.#options;
+    const integralPpm = clamp(this.#integralPpm + kiPerSecond2 * errorUs * seconds, capPpm);
+    const wantedPpm = kpPerSecond * errorUs + integralPpm;
+    const changePpm = clamp(clamp(wantedPpm, capPpm) - this.#correctionPpm, slewPpmPerSecond * seconds);
+    this.#correctionPpm += changePpm;
+    // While a limit holds, the integral would only wind up.
+    if (Math.abs(wantedPpm - this.#correctionPpm) < 1e-9 || errorUs * this.#integralPpm < 0) this.#integralPpm = integralPpm;
+  }
+}
+
+function clamp(value: number, limit: number): number {
+  return Math.max(-limit, Math.min(limit, value));
+}
