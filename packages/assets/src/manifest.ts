@@ -236,7 +236,8 @@ function parseResource(fields: Readonly<Record<string, unknown>>): ManifestRecor
   const { contentType, finalUrl, isValidated, length, relPath, sha256, totalLength, transformId, validator } = fields;
   if (typeof relPath !== 'string' || !isResourcePath(relPath)) return undefined;
   if (!isOffset(length) || !isAbsentOr(totalLength, isOffset)) return undefined;
-  if (!isString(sha256) || !/^[0-9a-f]{64}$/.test(sha256) || !isString(validator) || typeof isValidated !== 'boolean') return undefined;
+  if (!isString(sha256) || !/^[0-9a-f]{64}$/.test(sha256) || !isString(validator) || typeof isValidated !== 'boolean')
+    return undefined;
   if (!isAbsentOr(contentType, isString) || !isAbsentOr(transformId, isString) || !isAbsentOr(finalUrl, isString)) return undefined;
   return { type: 'resource', relPath, length, sha256, validator, totalLength, contentType, transformId, finalUrl, isValidated };
 }

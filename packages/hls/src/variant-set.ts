@@ -24,12 +24,12 @@ export interface VariantSetOptions {
   readonly rungs: readonly LadderRung[];
   readonly choice: VariantChoice;
   readonly isOffline: boolean;
-  /** Whether a playlist that has not ended is taken as it stands. */
-  readonly allowsUnfinished: boolean;
   readonly controller: AbrController;
   readonly limits: BitrateLimits;
   /** Most media seconds that are fetched ahead. */
   readonly lookAheadSeconds: number;
+  /** Whether a playlist that has not ended is taken as it stands. */
+  readonly allowsUnfinished: boolean;
   readonly variables: Variables | undefined;
   readonly loader: PlaylistLoader;
   readonly fetcher: SegmentFetcher;
