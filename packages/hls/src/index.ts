@@ -16,6 +16,7 @@ export {
   type HlsSource,
   type HlsVariant,
   type OpenHlsOptions,
+  type PlaylistStaleEvent,
 } from './hls-source.ts';
 export type { KeyProcessor } from './keys.ts';
 export {

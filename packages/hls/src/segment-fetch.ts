@@ -8,6 +8,7 @@ import { BLOCK_BYTES, DecryptingTransform } from './decrypt.ts';
 import { HlsError, publicUrl } from './hls-error.ts';
 import type { KeyRing } from './keys.ts';
 import { implicitIv } from './playlist/segment-key.ts';
+import { withPatience } from './segment-patience.ts';
 import type { InitSection, MediaSegment } from './playlist/playlist.ts';
 import type { SegmentKey } from './playlist/segment-key.ts';
 
@@ -28,6 +29,8 @@ export interface SegmentFetcherOptions {
   readonly client: HttpClient | undefined;
   readonly keys: KeyRing;
   readonly throughput: ThroughputEstimator;
+  /** How long a segment that fails is asked for again while it is played, once one has come, in milliseconds. */
+  readonly patienceMs: number;
   readonly identityQuery?: readonly string[] | undefined;
   readonly onRequest: () => void;
   readonly onBytes: (byteCount: number) => void;
@@ -41,6 +44,7 @@ export interface AcquireOptions {
 /** Segments and init sections through the cache: one download each, decrypted on the way to the disk. */
 export class SegmentFetcher {
   readonly #options: SegmentFetcherOptions;
+  #hasDelivered = false;
 
   constructor(options: SegmentFetcherOptions) {
     this.#options = options;
@@ -110,8 +114,12 @@ export class SegmentFetcher {
 
   #producer(client: HttpClient, target: FetchTarget, priority: RequestPriority): Producer {
     return async (resource, signal) => {
+      const patienceMs = this.#hasDelivered && priority !== 'warm' ? this.#options.patienceMs : 0;
       try {
-        return await this.#fill(resource, { client, target, priority, signal });
+        const fill = (): Promise<CommittedResource> => this.#fill(resource, { client, target, priority, signal });
+        const filled = await withPatience(fill, { patienceMs, signal });
+        this.#hasDelivered = true;
+        return filled;
       } catch (error) {
         signal.throwIfAborted();
         throw toSegmentError(error, target);

@@ -1,3 +1,4 @@
+import type { HlsEvent } from '@tutti/hls';
 import type { MediaSource } from '@tutti/stream';
 import type { Cache } from '../compose.ts';
 import { isHttpUrl } from './expand-sources.ts';
@@ -11,6 +12,8 @@ export interface OpenMediaOptions {
   readonly cache: Cache | (() => Promise<Cache>);
   /** Default `auto`. */
   readonly variant?: VariantChoice;
+  /** What happens while an HLS presentation opens and plays: variants, broken or stale playlists. Not called otherwise. */
+  readonly onEvent?: (event: HlsEvent) => void;
   readonly signal?: AbortSignal;
 }
 
@@ -53,7 +56,9 @@ async function openHlsUrl(url: string, cache: Cache, options: OpenMediaOptions):
   try {
     const throughput = (await cache.throughput()).begin(url);
     const { client } = cache;
-    return closingToo(await openHls({ url, asset, client, throughput, variant: options.variant ?? 'auto', signal }), asset);
+    const { onEvent, variant = 'auto' } = options;
+    const hooks = onEvent === undefined ? {} : { hooks: { onEvent } };
+    return closingToo(await openHls({ url, asset, client, throughput, variant, signal, ...hooks }), asset);
   } catch (error) {
     await asset.close();
     throw error;
