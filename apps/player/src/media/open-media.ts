@@ -1,4 +1,4 @@
-import type { HlsSource } from '@tutti/hls';
+import type { HlsEvent, HlsSource } from '@tutti/hls';
 import type { MediaSource } from '@tutti/stream';
 import type { Cache } from '../compose.ts';
 import { isHttpUrl } from './expand-sources.ts';
@@ -12,6 +12,8 @@ export interface OpenMediaOptions {
   readonly cache: Cache | (() => Promise<Cache>);
   /** Default `auto`. */
   readonly variant?: VariantChoice;
+  /** What happens while an HLS presentation opens and plays: variants, broken or stale playlists. Not called otherwise. */
+  readonly onEvent?: (event: HlsEvent) => void;
   /** Take a live or event playlist as it stands now, instead of refusing it. Default false. */
   readonly allowsUnfinished?: boolean;
   /** BCP 47 tag of the HLS audio rendition, where there is one in it. */
@@ -53,7 +55,7 @@ async function openUrl(url: string, cache: Cache, options: OpenMediaOptions): Pr
 
 /** Opens a URL that is known to be a playlist, as `openMedia` does. */
 export async function openHlsUrl(url: string, cache: Cache, options: OpenMediaOptions): Promise<HlsSource> {
-  const { allowsUnfinished = false, language, variant = 'auto' } = options;
+  const { allowsUnfinished = false, language, onEvent, variant = 'auto' } = options;
   const signal = options.signal ?? neverAborted;
   const { openHls } = await import('@tutti/hls');
   const asset = await cache.store.asset(url, { signal });
@@ -61,7 +63,8 @@ export async function openHlsUrl(url: string, cache: Cache, options: OpenMediaOp
     const throughput = (await cache.throughput()).begin(url);
     const { client } = cache;
     const audio = language === undefined ? {} : { language };
-    return closingToo(await openHls({ url, asset, client, throughput, variant, audio, allowsUnfinished, signal }), asset);
+    const hooks = onEvent === undefined ? {} : { onEvent };
+    return closingToo(await openHls({ url, asset, client, throughput, variant, audio, allowsUnfinished, signal, hooks }), asset);
   } catch (error) {
     await asset.close();
     throw error;
