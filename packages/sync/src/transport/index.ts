@@ -3,6 +3,7 @@
  *
  * @module
  */
+export { challengePeer, proveToHost, received, unexpected, type ChallengeOptions, type ProvenHost } from './handshake.ts';
 export { monotonicUs } from './monotonic.ts';
 export { isTrustedRequest } from './request-guard.ts';
 export { startClockResponder, type ClockResponder } from './udp-clock-responder.ts';
