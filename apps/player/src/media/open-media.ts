@@ -1,3 +1,4 @@
+import type { AssetStore } from '@tutti/assets';
 import type { MediaSource } from '@tutti/stream';
 import type { Cache } from '../compose.ts';
 import { isHttpUrl } from './expand-sources.ts';
@@ -6,9 +7,14 @@ import { openStdinSource } from './stdin-source.ts';
 /** Which rung of an HLS ladder: by measured throughput, an end of the ladder, or the highest not above so many bits per second. */
 export type VariantChoice = 'auto' | 'lowest' | 'highest' | number;
 
+/** What opening a URL needs of a cache. */
+export interface MediaCache extends Pick<Cache, 'client'> {
+  readonly store: Pick<AssetStore, 'asset'>;
+}
+
 export interface OpenMediaOptions {
   /** Needed for URLs; opened at the first one. */
-  readonly cache: Cache | (() => Promise<Cache>);
+  readonly cache: MediaCache | (() => Promise<MediaCache>);
   /** Default `auto`. */
   readonly variant?: VariantChoice;
   readonly signal?: AbortSignal;
@@ -28,7 +34,7 @@ export async function openMedia(source: string, options: OpenMediaOptions): Prom
 }
 
 /** A URL that does not look like a playlist may be one all the same: its first bytes tell. */
-async function openUrl(url: string, cache: Cache, options: OpenMediaOptions): Promise<MediaSource> {
+async function openUrl(url: string, cache: MediaCache, options: OpenMediaOptions): Promise<MediaSource> {
   const signal = options.signal ?? neverAborted;
   const { openFileSource } = await import('@tutti/stream');
   const asset = await cache.store.asset(url, { signal });
@@ -46,7 +52,7 @@ async function openUrl(url: string, cache: Cache, options: OpenMediaOptions): Pr
   return openHlsUrl(url, cache, options);
 }
 
-async function openHlsUrl(url: string, cache: Cache, options: OpenMediaOptions): Promise<MediaSource> {
+async function openHlsUrl(url: string, cache: MediaCache, options: OpenMediaOptions): Promise<MediaSource> {
   const signal = options.signal ?? neverAborted;
   const { openHls } = await import('@tutti/hls');
   const asset = await cache.store.asset(url, { signal });
@@ -69,7 +75,7 @@ function pathOf(url: string): string {
 }
 
 /** The source, with a `close` that closes what it was opened from as well. */
-function closingToo<Source extends MediaSource>(source: Source, owner: { close(): Promise<void> }): Source {
+export function closingToo<Source extends MediaSource>(source: Source, owner: { close(): Promise<void> }): Source {
   const closeSource = source.close.bind(source);
   const close = async (): Promise<void> => {
     await closeSource();
