@@ -286,8 +286,8 @@ export class Conductor implements Disposable {
   }
 
   #endUs(line: Timeline): SessionUs | undefined {
-    const frames = this.#known.get(line.trackId)?.durationFrames;
-    return boundaryUs(line) ?? (frames === undefined ? undefined : sessionUsAt(line, frames));
+    const frames = this.#known.get(line.trackId)?.durationFrames ?? 0;
+    return boundaryUs(line) ?? (frames === 0 ? undefined : sessionUsAt(line, frames));
   }
 
   #isLastCall(line: Timeline): boolean {

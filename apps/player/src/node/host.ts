@@ -293,9 +293,7 @@ class RunningHost implements Host {
     this.#telling ??= after(COALESCE_MS, () => {
       this.#telling = undefined;
       // What nodes measure is for controllers, who ask.
-      const view = this.view;
-      const members = view.members.map(({ report: _, ...member }) => member);
-      this.#members.broadcast({ type: 'session', session: { ...view, members } });
+      this.#members.broadcast({ type: 'session', session: viewOf(this.#memory.state, { withReports: false }) });
     });
   }
 }

@@ -134,8 +134,8 @@ export function nextTrack(state: SessionState): SessionTrack | undefined {
   return state.tracks.slice(current + 1).find(({ failure, isPlayed }) => failure === undefined && !isPlayed);
 }
 
-/** The session as its members see it. */
-export function viewOf(state: SessionState): SessionView {
+/** The session as others see it; what each node measures is left out where nobody looks at it. */
+export function viewOf(state: SessionState, { withReports = true }: { readonly withReports?: boolean } = {}): SessionView {
   const { currentId, line, maxNodes, members, name, revision, sessionId, tracks } = state;
   return {
     sessionId,
@@ -145,7 +145,7 @@ export function viewOf(state: SessionState): SessionView {
     state: currentId === undefined ? 'stopped' : (line?.state ?? 'stopped'),
     queue: tracks.map((track) => itemOf(state, track)),
     members: members.map(({ isConnected, name, nodeId, nodeNumber, report }): Member => {
-      return { nodeId, nodeNumber, name, isConnected, ...(report === undefined ? {} : { report }) };
+      return { nodeId, nodeNumber, name, isConnected, ...(report === undefined || !withReports ? {} : { report }) };
     }),
   };
 }
