@@ -8,7 +8,7 @@ import { openStdinSource } from './stdin-source.ts';
 export type VariantChoice = 'auto' | 'lowest' | 'highest' | number;
 
 /** What opening a URL needs of a cache. */
-export interface MediaCache extends Pick<Cache, 'client'> {
+export interface MediaCache extends Pick<Cache, 'client' | 'throughput'> {
   readonly store: Pick<AssetStore, 'asset'>;
 }
 
@@ -57,7 +57,9 @@ async function openHlsUrl(url: string, cache: MediaCache, options: OpenMediaOpti
   const { openHls } = await import('@tutti/hls');
   const asset = await cache.store.asset(url, { signal });
   try {
-    return closingToo(await openHls({ url, asset, client: cache.client, variant: options.variant ?? 'auto', signal }), asset);
+    const throughput = (await cache.throughput()).begin(url);
+    const { client } = cache;
+    return closingToo(await openHls({ url, asset, client, throughput, variant: options.variant ?? 'auto', signal }), asset);
   } catch (error) {
     await asset.close();
     throw error;

@@ -105,7 +105,7 @@ export class TrackLibrary implements AsyncDisposable {
     const variant = bandwidth === 0 ? this.#options.variant : bandwidth;
     const asset = await cache.store.asset(url, { signal });
     try {
-      await using source = await openMedia(url, { cache: { store, client: cache.client }, variant, signal });
+      await using source = await openMedia(url, { cache: { ...cache, store }, variant, signal });
       const { isComplete, missing } = await source.fill({ signal, ...(onProgress === undefined ? {} : { onProgress }) });
       if (!isComplete) {
         throw new PartyError('party/incomplete', `${source.label} is not whole: ${missing.slice(0, 3).join('; ')}`);
