@@ -3,7 +3,7 @@ import { Command, CommanderError, type Option } from 'commander';
 import { ConfigError, readSettings, type FileSettings } from '../config.ts';
 import { codeOf, exitCodeOf, Interrupted, UsageError } from './describe-error.ts';
 import { exitCodes } from './exit-codes.ts';
-import { addCommonOptions, addOutputOptions, command, envOption, parseCount, variantOption } from './options.ts';
+import { addCommonOptions, addOutputOptions, command, envOption, parseCount, parseVariant, variantOption } from './options.ts';
 import { addPartyCommands } from './party-commands.ts';
 import { Reporter } from './reporter.ts';
 import { parseTime } from './time-text.ts';

@@ -29,6 +29,8 @@ const PREPARE_MS = 1500;
 const LEAD_MS = 60;
 /** A link this slow is not waited for. */
 const MAX_PATH_MS = 500;
+/** Those who have a track wait so long for those who are still fetching it. */
+const START_PATIENCE_MS = 15_000;
 /** So long before its end a track's successor is taken as it is: whoever lacks it joins late. */
 const LAST_CALL_US = 8_000_000;
 /** Longest delay that a timer takes. */
@@ -46,6 +48,10 @@ export class Conductor implements Disposable {
   #isBeginning = false;
   #armingId: string | undefined;
   #timer: Disposable | undefined;
+  /** The track whose laggards are waited for, and the one for which that has ended. */
+  #waitingId: string | undefined;
+  #overdueId: string | undefined;
+  #waiting: Disposable | undefined;
 
   constructor(options: ConductorOptions) {
     this.#options = options;
@@ -142,21 +148,30 @@ export class Conductor implements Disposable {
     const { currentId, line } = memory.state;
     const next = nextTrack(memory.state);
     if (currentId === undefined) {
-      if (
-        this.#wantsToPlay &&
-        !this.#isBeginning &&
-        next !== undefined &&
-        isReady(memory.state, next.trackId) &&
-        this.#hasOne(next)
-      ) {
-        void this.#begin(next);
-      }
+      if (this.#wantsToPlay && !this.#isBeginning && next !== undefined && this.#hasOne(next)) this.#beginSoon(next);
     } else if (line?.state === 'playing' && line.trackId === currentId) this.#follow(line, next);
   }
 
   [Symbol.dispose](): void {
     this.#operation++;
     this.#timer?.[Symbol.dispose]();
+    this.#waiting?.[Symbol.dispose]();
+  }
+
+  /** Begins when everybody has the track, or when those who have it have waited long enough. */
+  #beginSoon(track: SessionTrack): void {
+    const { after, memory } = this.#options;
+    if (isReady(memory.state, track.trackId) || this.#overdueId === track.trackId) {
+      void this.#begin(track);
+      return;
+    }
+    if (this.#waitingId === track.trackId) return;
+    this.#waitingId = track.trackId;
+    this.#waiting?.[Symbol.dispose]();
+    this.#waiting = after(START_PATIENCE_MS, () => {
+      this.#overdueId = track.trackId;
+      this.proceed();
+    });
   }
 
   async #begin(track: SessionTrack): Promise<void> {
@@ -167,10 +182,12 @@ export class Conductor implements Disposable {
     this.#isBeginning = true;
     try {
       const prepared = await this.#prepare(trackId, hash, 0);
-      if (operation !== this.#operation || prepared === undefined) return;
-      memory.apply({ type: 'advanced', trackId });
-      const rate = { rateNum: prepared.sampleRate, rateDen: 1 };
-      this.#publish({ trackId, hash, frame0: 0, t0Us: this.#leadUs(prepared.minLeadMs), ...rate, state: 'playing' });
+      if (operation !== this.#operation) return;
+      if (prepared !== undefined) {
+        memory.apply({ type: 'advanced', trackId });
+        const rate = { rateNum: prepared.sampleRate, rateDen: 1 };
+        this.#publish({ trackId, hash, frame0: 0, t0Us: this.#leadUs(prepared.minLeadMs), ...rate, state: 'playing' });
+      }
     } finally {
       if (operation === this.#operation) this.#isBeginning = false;
     }
@@ -192,11 +209,11 @@ export class Conductor implements Disposable {
 
   /** Makes the successor part of the playing line, so that the boundary is computed and not commanded. */
   #follow(line: Timeline, next: SessionTrack | undefined): void {
-    const isDue = next !== undefined && (isReady(this.#options.memory.state, next.trackId) || this.#isLastCall(line));
-    const wanted = isDue && this.#hasOne(next) ? next : undefined;
-    if (line.next?.trackId === wanted?.trackId || this.#armingId === wanted?.trackId) return;
-    if (wanted === undefined) this.#publish({ ...line, next: undefined });
-    else void this.#arm(wanted);
+    const isOther = line.next !== undefined && line.next.trackId !== next?.trackId;
+    if (isOther) this.#publish({ ...line, next: undefined });
+    if (next === undefined || next.trackId === this.#armingId || (line.next !== undefined && !isOther)) return;
+    // Once it is part of the line it stays so: who joins meanwhile catches up.
+    if (this.#hasOne(next) && (isReady(this.#options.memory.state, next.trackId) || this.#isLastCall(line))) void this.#arm(next);
   }
 
   async #arm({ hash, trackId }: SessionTrack): Promise<void> {

@@ -3,7 +3,7 @@ import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { positionAt, sessionUs, SyncError, type SessionUs } from '@tutti/sync';
 import { AttemptLimit, createNonce, PartyKeys, viewOf, type PartyCommand, type SessionView } from '@tutti/sync/protocol';
-import { acceptLinks, monotonicUs, startClockResponder, type LinkTiming } from '@tutti/sync/transport';
+import { acceptLinks, monotonicUs, startClockResponder, type LinkAcceptor, type LinkTiming } from '@tutti/sync/transport';
 import { expandSources, isHttpUrl } from '../media/expand-sources.ts';
 import { sourceLabel } from '../media/source-label.ts';
 import { Conductor } from './conductor.ts';
@@ -85,7 +85,7 @@ class RunningHost implements Host {
   readonly #members: HostMembers;
   readonly #conductor: Conductor;
   readonly #distributor: Distributor;
-  readonly #links: Disposable;
+  readonly #links: LinkAcceptor;
   readonly #ended = new AbortController();
   #fetching: Promise<void> = Promise.resolve();
   #telling: Disposable | undefined;
@@ -187,7 +187,7 @@ class RunningHost implements Host {
     this.#members[Symbol.dispose]();
     const closed = once(server, 'close');
     server.close();
-    this.#links[Symbol.dispose]();
+    await this.#links.close();
     server.closeAllConnections();
     await Promise.all([closed, responder.close(), this.#fetching]);
   }

@@ -10,4 +10,4 @@ export { startUdpClock, type UdpClock, type UdpClockOptions } from './udp-clock-
 export { startClockResponder, type ClockResponder } from './udp-clock-responder.ts';
 export { authorityOf, connectLink, type ConnectOptions } from './websocket-client.ts';
 export type { Link, LinkEnd, LinkTiming } from './websocket-link.ts';
-export { acceptLinks, type AcceptLinksOptions } from './websocket-server.ts';
+export { acceptLinks, type AcceptLinksOptions, type LinkAcceptor } from './websocket-server.ts';

@@ -94,7 +94,7 @@ export function openLink<Incoming, Outgoing>(options: LinkOptions<Incoming>): Li
   });
   socket.on('close', (code: number) => {
     finish(
-      code === 1000 || code === 1005 ? undefined : new SyncError('sync/link-lost', `the connection with ${remoteAddress} broke`),
+      [1000, 1001, 1005].includes(code) ? undefined : new SyncError('sync/link-lost', `the connection with ${remoteAddress} broke`),
     );
   });
 

@@ -26,7 +26,7 @@ async function startHost(keys: PartyKeys, now: () => number = () => 0): Promise<
     port: (server.address() as AddressInfo).port,
     outcomes,
     async [Symbol.asyncDispose]() {
-      links[Symbol.dispose]();
+      await links.close();
       server.closeAllConnections();
       server.close();
       await once(server, 'close');
@@ -88,7 +88,7 @@ describe('the handshake', () => {
 
   test('a host that does not know the secret is not trusted', async () => {
     const impostor = createServer();
-    using _links = acceptLinks({
+    await using _links = acceptLinks({
       server: impostor,
       onLink: (link) => {
         link.send({ type: 'challenge', version: 1, sessionId: 'session', name: 'party', nonce: 'h'.repeat(22) });
@@ -104,7 +104,7 @@ describe('the handshake', () => {
 
   test('another version of the protocol is told', async () => {
     const server = createServer();
-    using _links = acceptLinks({
+    await using _links = acceptLinks({
       server,
       onLink: (link) => link.send({ type: 'challenge', version: 2, sessionId: 's', name: 'p', nonce: 'h'.repeat(22) }),
     });

@@ -37,7 +37,7 @@ async function startHost(timing: LinkTiming = {}): Promise<TestHost> {
       return link === undefined ? new Promise((resolve) => waiting.push(resolve)) : Promise.resolve(link);
     },
     async [Symbol.asyncDispose]() {
-      links[Symbol.dispose]();
+      await links.close();
       server.closeAllConnections();
       server.close();
       await once(server, 'close');
