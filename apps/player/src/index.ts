@@ -18,3 +18,11 @@ export { createDeviceOutput, listDevices, type DeviceOptions } from './output/de
 export { createNullOutput, type NullOptions } from './output/null.ts';
 export { createStdoutOutput, type StdoutOptions } from './output/stdout.ts';
 export { createFileOutput, type FileOptions } from './output/file.ts';
+export type {
+  PartyPlayer,
+  PartyPlayerEvent,
+  PartyPlayerStatus,
+  PartyTrack,
+  PreparedTrack,
+  PrepareOptions,
+} from './node/party-player.ts';

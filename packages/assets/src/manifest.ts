@@ -57,6 +57,8 @@ export class Manifest {
   #readBytes = -1;
   #needsNewline = false;
   #appending: Promise<void> = Promise.resolve();
+  /** Lines that the next append takes along. */
+  #waiting: ManifestRecord[] = [];
 
   private constructor(options: ManifestOptions) {
     this.#options = options;
@@ -103,7 +105,7 @@ export class Manifest {
 
   /** Begins the journal of a new asset, so that also one with nothing but partial bytes has its URL. */
   async begin(): Promise<void> {
-    if (this.#lineCount === 0 && this.#url !== undefined) await this.#append({ type: 'asset', url: this.#url });
+    if (!this.#options.isReadOnly && this.#lineCount === 0) await this.#flush();
   }
 
   /** Records a resource whose file is in its place. Settles when the line is written, or could not be. */
@@ -198,24 +200,31 @@ export class Manifest {
     }
   }
 
+  /** Lines that come while an append is under way go out together with the next. */
   #append(line: ManifestRecord): Promise<void> {
     if (this.#options.isReadOnly) return Promise.resolve();
-    this.#appending = this.#appending.then(() => this.#write(line));
+    return this.#waiting.push(line) === 1 ? this.#flush() : this.#appending;
+  }
+
+  #flush(): Promise<void> {
+    this.#appending = this.#appending.then(() => this.#write(this.#waiting.splice(0)));
     return this.#appending;
   }
 
-  async #write(line: ManifestRecord): Promise<void> {
+  async #write(lines: readonly ManifestRecord[]): Promise<void> {
     const { path, url } = this.#options;
-    const isNew = this.#lineCount === 0 && url !== undefined && line.type !== 'asset';
-    const text = `${this.#needsNewline ? '\n' : ''}${isNew ? toLine({ type: 'asset', url }) : ''}${toLine(line)}`;
+    const isNew = this.#lineCount === 0 && url !== undefined;
+    const records: readonly ManifestRecord[] = isNew ? [{ type: 'asset', url }, ...lines] : lines;
+    const text = `${this.#needsNewline ? '\n' : ''}${records.map(toLine).join('')}`;
+    if (text === '') return;
     try {
       await this.#fileSystem.append(path, text, MANIFEST_MODE);
       this.#needsNewline = false;
-      this.#lineCount += isNew ? 2 : 1;
+      this.#lineCount += records.length;
     } catch (error) {
-      // Part of the line may be there.
+      // Part of the lines may be there.
       this.#needsNewline = true;
-      this.#lineCount += 1;
+      this.#lineCount += records.length;
       this.#options.onError(toStorageError(error, `append to ${path}`, path));
     }
   }

@@ -220,6 +220,8 @@ export class SharedAsset {
       path,
       label,
       isReadOnly,
+      // The root's lock keeps every other process away.
+      isSoleWriter: true,
       mode: FILE_MODE,
       fileSystem: this.fileSystem,
       ...(this.space.hasLimits ? { admit: (byteCount: number) => this.space.admit(byteCount) } : {}),

@@ -1,7 +1,8 @@
 import type { Asset } from '@tutti/assets';
 import type { HttpClient } from '@tutti/net';
 import type { FillOptions, FillReport, MediaSource, MediaSourceEvent, MediaSpan, SourceCounters } from '@tutti/stream';
-import type { RuleSettings, VariantChoice } from './abr/rules.ts';
+import { AbrController } from './abr/controller.ts';
+import type { BitrateLimits, RuleSettings, VariantChoice } from './abr/rules.ts';
 import { ThroughputEstimator } from './abr/throughput.ts';
 import { fillTargets } from './fill.ts';
 import { HlsError, publicUrl } from './hls-error.ts';
@@ -27,16 +28,18 @@ export interface OpenHlsOptions {
   readonly asset: Asset;
   /** `undefined` offline: everything comes from the cache. */
   readonly client: HttpClient | undefined;
-  /** Default `auto`: by measured throughput. */
+  /** Default `auto`: by measured throughput. Anything else locks the variant, as a party needs it. */
   readonly variant?: VariantChoice;
+  /** What `auto` chooses among. Default: everything. */
+  readonly limits?: BitrateLimits;
   /** How `auto` decides. */
   readonly rule?: RuleSettings;
   /** Unwraps keys before they are used and stored. */
   readonly keyProcessor?: KeyProcessor;
   /** Media seconds fetched ahead of a reader. Default 30. */
   readonly lookAheadSeconds?: number;
-  /** Segments fetched ahead of a reader. Default 8. */
-  readonly lookAheadSegments?: number;
+  /** Bytes fetched ahead of a reader; the segment after the one that is read is fetched whatever its size. Default 16 MiB. */
+  readonly lookAheadBytes?: number;
   /** How long the origin may take to answer for a playlist, in milliseconds, before the stored copy stands in. Default 2000. */
   readonly refreshPatienceMs?: number;
   /** Shared by the sources of one link, so that a new one does not start blind. Default: one of its own. */
@@ -78,8 +81,8 @@ export interface HlsSource extends MediaSource {
   fill(options?: HlsFillOptions): Promise<FillReport>;
 }
 
-/** Half a minute rides out most outages; more would be wasted by a switch. */
-const LOOK_AHEAD: LookAhead = { seconds: 30, segments: 8 };
+/** Half a minute rides out most outages; more would be wasted by a switch. The bytes are a minute of 24-bit FLAC. */
+const LOOK_AHEAD: LookAhead = { seconds: 30, bytes: 16 * 1024 * 1024 };
 
 /** A playlist takes well under a second on any line that could play: longer is an outage, and finished playlists do not change. */
 const REFRESH_PATIENCE_MS = 2000;
@@ -106,6 +109,8 @@ class CachedHlsSource implements HlsSource {
   readonly #loader: PlaylistLoader;
   readonly #fetcher: SegmentFetcher;
   readonly #throughput: ThroughputEstimator;
+  readonly #controller: AbrController;
+  readonly #lookAhead: LookAhead;
   readonly #listeners = new Set<{ readonly call: (event: MediaSourceEvent) => void }>();
   readonly #counters = { networkBytes: 0, cachedBytes: 0, requestCount: 0 };
   #rungs: readonly LadderRung[] = [];
@@ -118,6 +123,9 @@ class CachedHlsSource implements HlsSource {
     this.#options = options;
     this.label = publicUrl(url);
     this.#throughput = throughput ?? new ThroughputEstimator();
+    this.#controller = new AbrController({ throughput: this.#throughput, settings: options.rule ?? {} });
+    const { lookAheadBytes = LOOK_AHEAD.bytes, lookAheadSeconds = LOOK_AHEAD.seconds } = options;
+    this.#lookAhead = { seconds: lookAheadSeconds, bytes: lookAheadBytes };
     const onRequest = (): void => void (this.#counters.requestCount += 1);
     const cache = { asset, client, identityQuery, onRequest };
     this.#loader = new PlaylistLoader({ ...cache, refreshPatienceMs });
@@ -162,12 +170,11 @@ class CachedHlsSource implements HlsSource {
     readonly signal?: AbortSignal;
   }): AsyncIterable<MediaSpan> {
     this.#throwIfClosed('play');
-    const { lookAheadSeconds, lookAheadSegments } = this.#options;
     const sequence = new SpanSequence({
       label: this.label,
       fetcher: this.#fetcher,
       variants: this.#variants,
-      lookAhead: { seconds: lookAheadSeconds ?? LOOK_AHEAD.seconds, segments: lookAheadSegments ?? LOOK_AHEAD.segments },
+      lookAhead: this.#lookAhead,
       emit: (event) => this.#emit(event),
       onCached: (byteCount) => void (this.#counters.cachedBytes += byteCount),
     });
@@ -225,17 +232,18 @@ class CachedHlsSource implements HlsSource {
   }
 
   #variantSet(rungs: readonly LadderRung[], playlist: MultivariantPlaylist | undefined): VariantSet {
-    const { client, rule = {}, url, variant = 'auto' } = this.#options;
+    const { client, limits = {}, url, variant = 'auto' } = this.#options;
     return new VariantSet({
       url,
       rungs,
       choice: variant,
       isOffline: client === undefined,
-      rule,
+      controller: this.#controller,
+      limits,
+      lookAheadSeconds: this.#lookAhead.seconds,
       variables: playlist?.variables,
       loader: this.#loader,
       fetcher: this.#fetcher,
-      throughput: this.#throughput,
       emit: (event) => this.#emit(event),
     });
   }

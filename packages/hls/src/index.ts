@@ -3,7 +3,9 @@
  *
  * @module
  */
-export type { RuleSettings, VariantChoice } from './abr/rules.ts';
+export { AbrController, type AbrControllerOptions } from './abr/controller.ts';
+export type { BitrateLimits, RuleDecision, RuleSettings, Rung, Situation, VariantChoice } from './abr/rules.ts';
+export { ThroughputMemory } from './abr/throughput-memory.ts';
 export { ThroughputEstimator, type ThroughputOptions, type Transfer } from './abr/throughput.ts';
 export { HlsError, type HlsErrorCode, type HlsErrorContext } from './hls-error.ts';
 export {

@@ -201,7 +201,7 @@ describe('trouble', () => {
 
   it('stops fetching ahead when the reader is far behind', async () => {
     putClear(bench.origin, 'a', 30);
-    const source = await bench.open('/a/list.m3u8', { lookAheadSegments: 3 });
+    const source = await bench.open('/a/list.m3u8', { lookAheadSeconds: 12 });
     using gate = bench.origin.gate('/a/s1.ts', 10);
     for await (const span of source.spans({ startSeconds: 0 })) {
       const reading = new SpanReading(span);

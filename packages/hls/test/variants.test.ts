@@ -131,10 +131,10 @@ describe('switching', () => {
   it('goes up at a segment boundary: a new span, one segment of pre-roll, no segment of the old variant twice', async () => {
     const { high, low } = putLadder();
     const throughput = new ThroughputEstimator();
-    const source = await bench.open('/main.m3u8', { throughput, lookAheadSegments: 2, lookAheadSeconds: 9 });
+    const source = await bench.open('/main.m3u8', { throughput, lookAheadSeconds: 8 });
     expect(source.selected.bandwidth).toBe(64_000);
     bench.events.length = 0;
-    feed(throughput, 10_000_000);
+    feedAfter(throughput, '/low/s2.ts', 10_000_000);
     const spans = await readSpans(source);
     expect(spans).toHaveLength(2);
     const [before, after] = spans;
@@ -171,6 +171,19 @@ describe('switching', () => {
     expect(await readSpans(source)).toHaveLength(1);
   });
 
+  it('keeps to the limits of the user', async () => {
+    putLadder();
+    const throughput = measured(10_000_000);
+    const source = await bench.open('/main.m3u8', { throughput, limits: { maxBitsPerSecond: 200_000 } });
+    expect(source.selected.bandwidth).toBe(128_000);
+    feed(throughput, 1000);
+    await readSpans(source);
+    expect(source.selected.bandwidth).toBe(64_000);
+    const floored = await bench.open('/main.m3u8', { throughput, limits: { minBitsPerSecond: 100_000 } });
+    await readSpans(floored);
+    expect(floored.selected.bandwidth).toBe(128_000);
+  });
+
   it('does not count what comes from the cache as throughput', async () => {
     putLadder();
     await readAll(await bench.open('/main.m3u8', { variant: 'lowest' }));
@@ -185,7 +198,7 @@ describe('offline', () => {
     const { low, middle } = putLadder();
     await readAll(await bench.open('/main.m3u8', { variant: 'lowest' }));
     await readAll(await bench.open('/main.m3u8', { variant: 128_000 }));
-    const partly = await bench.open('/main.m3u8', { variant: 'highest', lookAheadSegments: 1 });
+    const partly = await bench.open('/main.m3u8', { variant: 'highest', lookAheadSeconds: 4 });
     for await (const span of partly.spans({ startSeconds: 0 })) {
       await using reading = new SpanReading(span);
       await reading.reached(3000);
@@ -201,8 +214,8 @@ describe('offline after a run that switched', () => {
   it('switches at the same boundary, gives the same bytes, and starts in the middle of either part', async () => {
     const { high, low } = putLadder();
     const throughput = new ThroughputEstimator();
-    const online = await bench.open('/main.m3u8', { throughput, lookAheadSegments: 2 });
-    feed(throughput, 10_000_000);
+    const online = await bench.open('/main.m3u8', { throughput, lookAheadSeconds: 8 });
+    feedAfter(throughput, '/low/s2.ts', 10_000_000);
     const played = await readSpans(online);
     expect(played).toHaveLength(2);
     await bench.origin.stop();
@@ -283,4 +296,9 @@ describe('filling', () => {
 /** Makes the estimator believe in a line of so many bits per second, whatever the loopback gives. */
 function feed(throughput: ThroughputEstimator, bitsPerSecond: number): void {
   Object.defineProperty(throughput, 'bitsPerSecond', { value: bitsPerSecond });
+}
+
+/** The same, but only once `path` was asked for: nothing is known before. */
+function feedAfter(throughput: ThroughputEstimator, path: string, bitsPerSecond: number): void {
+  Object.defineProperty(throughput, 'bitsPerSecond', { get: () => (bench.paths.includes(path) ? bitsPerSecond : undefined) });
 }

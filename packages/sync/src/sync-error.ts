@@ -1,9 +1,11 @@
+import type { PartyErrorCode } from './protocol/party-error-code.ts';
+
 /**
  * - `sync/bad-number`: not a safe integer, or not a number at all, where one is needed.
  * - `sync/bad-timeline`: numbers that make no timeline; the message names the field.
  * - `sync/out-of-range`: a musical value outside its range; the message carries range and value.
  */
-export type SyncErrorCode = 'sync/bad-number' | 'sync/bad-timeline' | 'sync/out-of-range';
+export type SyncErrorCode = 'sync/bad-number' | 'sync/bad-timeline' | 'sync/out-of-range' | PartyErrorCode;
 
 /** Every failure of this package. */
 export class SyncError extends Error {
@@ -17,6 +19,6 @@ export class SyncError extends Error {
 
   /** Whether trying again later, without changing anything, may succeed. */
   get isRecoverable(): boolean {
-    return false;
+    return ['sync/unreachable', 'sync/link-lost', 'sync/session-full', 'sync/locked'].includes(this.code);
   }
 }

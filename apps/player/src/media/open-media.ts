@@ -51,7 +51,9 @@ async function openHlsUrl(url: string, cache: Cache, options: OpenMediaOptions):
   const { openHls } = await import('@tutti/hls');
   const asset = await cache.store.asset(url, { signal });
   try {
-    return closingToo(await openHls({ url, asset, client: cache.client, variant: options.variant ?? 'auto', signal }), asset);
+    const throughput = (await cache.throughput()).begin(url);
+    const { client } = cache;
+    return closingToo(await openHls({ url, asset, client, throughput, variant: options.variant ?? 'auto', signal }), asset);
   } catch (error) {
     await asset.close();
     throw error;

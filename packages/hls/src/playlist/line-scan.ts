@@ -3,6 +3,9 @@ import { HlsError, publicUrl } from '../hls-error.ts';
 /** Larger playlists are refused before they are parsed: 16 MiB holds about 150,000 keyed segments. */
 export const MAX_PLAYLIST_BYTES = 16 * 1024 * 1024;
 
+// oxlint-disable-next-line no-control-regex -- they are what is looked for
+const CONTROLS = /[\u0000-\u0008\u000B\u000C\u000E-\u001F\u007F]/u;
+
 /** One line that means something: a tag or a URI. Comments and blank lines are gone. */
 export interface PlaylistLine {
   /** Counted from 1 in the file as it was received. */
@@ -25,13 +28,15 @@ export function scanLines(bytes: Uint8Array, url: string): readonly PlaylistLine
   if (bytes.byteLength > MAX_PLAYLIST_BYTES) {
     throw new HlsError('hls/too-large', `playlist ${publicUrl(url)} is larger than 16 MiB`, { url });
   }
-  const text = new TextDecoder().decode(bytes);
+  const received = new TextDecoder().decode(bytes);
+  // One look at the whole text: hardly any playlist has one.
+  const text = CONTROLS.test(received) ? withoutControls(received) : received;
   const lines: PlaylistLine[] = [];
   let number = 0;
   for (let start = 0; start <= text.length;) {
     const end = lineEnd(text, start);
     number += 1;
-    const line = withoutControls(text.slice(start, end)).trim();
+    const line = text.slice(start, end).trim();
     const scanned = line === '' ? undefined : scanLine(line, number);
     if (lines.length === 0 && scanned !== undefined && !scanned.tag.startsWith('EXTM3U')) throw notAPlaylist(line, url);
     if (scanned !== undefined) lines.push(scanned);
@@ -94,10 +99,9 @@ function lineEnd(text: string, start: number): number {
   return text.length;
 }
 
-/** Drops control characters (RFC 8216, 4.1 forbids them), line breaks included. */
-export function withoutControls(line: string): string {
-  // oxlint-disable-next-line no-control-regex -- they are what is removed
-  return line.replace(/[\u0000-\u0008\u000A-\u001F\u007F]/gu, '');
+/** Drops control characters (RFC 8216, 4.1 forbids them) but tabs and line breaks. */
+function withoutControls(text: string): string {
+  return text.replaceAll(new RegExp(CONTROLS, 'gu'), '');
 }
 
 function notAPlaylist(firstLine: string, url: string): HlsError {

@@ -3,6 +3,7 @@ import { getOptions, parse, setOptions } from 'hls-parser';
 import type { types } from 'hls-parser';
 import { HlsError, publicUrl } from '../hls-error.ts';
 import { scanLines } from './line-scan.ts';
+import { References } from './references.ts';
 import { fromQuotable, repairMedia } from './repair-media.ts';
 import type { PlaylistWarning, SegmentNote } from './repair-media.ts';
 import { repairMultivariant } from './repair-multivariant.ts';
@@ -152,16 +153,17 @@ function readMultivariant(
   },
 ): MultivariantPlaylist {
   const { url, variantLines, warnings, variables } = context;
+  const references = new References(url);
   const variants: PlaylistVariant[] = [];
   const renditions = new Map<string, AudioRendition>();
   for (const [index, variant] of (parsed.isMasterPlaylist ? parsed.variants : []).entries()) {
     const line = variantLines[index] ?? 1;
     for (const item of variant.audio) {
-      const rendition = readRendition(item, { url, line });
+      const rendition = readRendition(item, references, line);
       renditions.set(`${rendition.groupId}\n${rendition.name}\n${rendition.uri ?? ''}`, rendition);
     }
     variants.push({
-      uri: absolute(variant.uri, { url, line }),
+      uri: references.fetchable(variant.uri, line),
       bandwidth: variant.bandwidth,
       averageBandwidth: variant.averageBandwidth,
       codecs: variant.codecs === undefined ? undefined : fromQuotable(variant.codecs),
@@ -173,12 +175,12 @@ function readMultivariant(
   return { kind: 'multivariant', variants, renditions: [...renditions.values()], variables, warnings };
 }
 
-function readRendition(rendition: types.Rendition, place: Place): AudioRendition {
+function readRendition(rendition: types.Rendition, references: References, line: number): AudioRendition {
   return {
     groupId: fromQuotable(rendition.groupId),
     name: fromQuotable(rendition.name ?? ''),
     language: rendition.language,
-    uri: rendition.uri === undefined ? undefined : absolute(fromQuotable(rendition.uri), place),
+    uri: rendition.uri === undefined ? undefined : references.fetchable(fromQuotable(rendition.uri), line),
     isDefault: rendition.isDefault ?? false,
     isAutoselect: (rendition.autoselect ?? false) || (rendition.isDefault ?? false),
     channels: rendition.channels,
@@ -197,13 +199,14 @@ function readMedia(parsed: ParsedPlaylist, context: MediaContext): MediaPlaylist
   if (parsed.isMasterPlaylist || parsed.segments.length !== notes.length) {
     throw new HlsError('hls/bad-playlist', `playlist ${publicUrl(url)} cannot be parsed: its segments are ambiguous`, { url });
   }
-  const inits = new InitSections(url);
+  const references = new References(url);
+  const inits = new InitSections(references);
   const segments: MediaSegment[] = [];
   let startSeconds = 0;
   for (const [index, note] of notes.entries()) {
     const parsedSegment = parsed.segments[index];
     if (parsedSegment === undefined) break;
-    const segment = readSegment(parsedSegment, note, { url, startSeconds, inits });
+    const segment = readSegment(parsedSegment, note, { references, startSeconds, inits });
     startSeconds += segment.durationSeconds;
     segments.push(segment);
   }
@@ -225,10 +228,14 @@ function readMedia(parsed: ParsedPlaylist, context: MediaContext): MediaPlaylist
 function readSegment(
   segment: types.Segment,
   note: SegmentNote,
-  { url, startSeconds, inits }: { readonly url: string; readonly startSeconds: number; readonly inits: InitSections },
+  {
+    references,
+    startSeconds,
+    inits,
+  }: { readonly references: References; readonly startSeconds: number; readonly inits: InitSections },
 ): MediaSegment {
   return {
-    uri: absolute(segment.uri, { url, line: note.line }),
+    uri: references.fetchable(segment.uri, note.line),
     durationSeconds: segment.duration,
     startSeconds,
     mediaSequence: segment.mediaSequenceNumber,
@@ -247,11 +254,11 @@ function readSegment(
 
 /** Makes one `InitSection` per EXT-X-MAP, so that segments can be compared by it. */
 class InitSections {
-  readonly #url: string;
+  readonly #references: References;
   readonly #known = new Map<types.MediaInitializationSection, InitSection>();
 
-  constructor(url: string) {
-    this.#url = url;
+  constructor(references: References) {
+    this.#references = references;
   }
 
   of(map: types.MediaInitializationSection | undefined | null, note: SegmentNote): InitSection | undefined {
@@ -259,7 +266,7 @@ class InitSections {
     const known = this.#known.get(map);
     if (known !== undefined) return known;
     const init: InitSection = {
-      uri: absolute(fromQuotable(map.uri), { url: this.#url, line: note.line }),
+      uri: this.#references.fetchable(fromQuotable(map.uri), note.line),
       range: readRange(map.byterange),
       key: chooseKey(note.mapKeys),
     };
@@ -270,17 +277,4 @@ class InitSections {
 
 function readRange(range: { readonly length: number; readonly offset: number } | undefined): ByteRange | undefined {
   return range === undefined ? undefined : { start: range.offset, end: range.offset + range.length };
-}
-
-interface Place {
-  readonly url: string;
-  readonly line: number;
-}
-
-function absolute(reference: string, { url, line }: Place): string {
-  const resolved = URL.parse(reference, url);
-  if (resolved !== null && (resolved.protocol === 'http:' || resolved.protocol === 'https:')) return resolved.href;
-  const problem =
-    resolved === null ? 'a URI is not valid' : `${resolved.protocol} addresses are not fetched, only http: and https:`;
-  throw new HlsError('hls/bad-playlist', `playlist ${publicUrl(url)}, line ${line}: ${problem}`, { url, line });
 }

@@ -1,6 +1,7 @@
 import { HlsError, publicUrl } from '../hls-error.ts';
 import { parseAttributes, parseDecimal, parseInteger } from './line-scan.ts';
 import type { PlaylistLine } from './line-scan.ts';
+import { References } from './references.ts';
 import { applyKeyTag } from './segment-key.ts';
 import type { KeySet } from './segment-key.ts';
 import type { VariableScope } from './variables.ts';
@@ -62,13 +63,7 @@ class MediaRepair {
   readonly #rangeEnds = new Map<string, number>();
   #keys: KeySet = [];
   #mapKeys: KeySet = [];
-  /** The last key URI and what it resolves to: rotation with a new IV per segment repeats it. */
-  #keyUri = { reference: '', resolved: '' };
-  readonly #resolveKey = (reference: string): string => {
-    if (this.#keyUri.reference !== reference)
-      this.#keyUri = { reference, resolved: URL.parse(reference, this.#url)?.href ?? reference };
-    return this.#keyUri.resolved;
-  };
+  readonly #references: References;
   #startOffsetSeconds: number | undefined;
   #longestSeconds = 0;
   #pendingTags: string[] = [];
@@ -78,6 +73,7 @@ class MediaRepair {
   constructor(scope: VariableScope, url: string) {
     this.#scope = scope;
     this.#url = url;
+    this.#references = new References(url);
   }
 
   add(line: PlaylistLine): void {
@@ -102,7 +98,7 @@ class MediaRepair {
         this.#keys = applyKeyTag(this.#keys, this.#attributes(line), {
           url: this.#url,
           line: line.number,
-          resolve: this.#resolveKey,
+          references: this.#references,
         });
         break;
       case 'EXT-X-MAP':
@@ -162,7 +158,7 @@ class MediaRepair {
     if (this.#pendingRange !== undefined) this.#body.push(`#EXT-X-BYTERANGE:${this.#readRange(this.#pendingRange, uri)}`);
     this.#body.push(uri);
     this.#notes.push({ line: line.number, title: this.#pendingInfo?.title, keys: this.#keys, mapKeys: this.#mapKeys });
-    this.#pendingTags = [];
+    if (this.#pendingTags.length > 0) this.#pendingTags = [];
     this.#pendingInfo = undefined;
     this.#pendingRange = undefined;
   }

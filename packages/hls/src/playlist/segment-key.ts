@@ -1,5 +1,6 @@
 import { HlsError, publicUrl } from '../hls-error.ts';
 import type { Attributes } from './line-scan.ts';
+import type { References } from './references.ts';
 
 /** One EXT-X-KEY in force (RFC 8216, 4.3.2.4). Never METHOD=NONE: that is the absence of a key. */
 export interface SegmentKey {
@@ -20,8 +21,7 @@ export interface KeyTagPlace {
   /** URL of the playlist. */
   readonly url: string;
   readonly line: number;
-  /** Makes a key's URI absolute, or leaves it as it is. */
-  resolve(uri: string): string;
+  readonly references: References;
 }
 
 /**
@@ -35,7 +35,7 @@ export function applyKeyTag(keys: KeySet, attributes: Attributes, place: KeyTagP
   const uri = attributes.get('URI');
   if (uri === undefined || uri === '') throw badKeyTag('EXT-X-KEY has no URI', place);
   const keyFormat = attributes.get('KEYFORMAT') ?? 'identity';
-  const key: SegmentKey = { method, uri: place.resolve(uri), iv: parseIv(attributes.get('IV'), place), keyFormat };
+  const key: SegmentKey = { method, uri: place.references.any(uri), iv: parseIv(attributes.get('IV'), place), keyFormat };
   return keys.length === 0 || (keys.length === 1 && keys[0]?.keyFormat === keyFormat)
     ? [key]
     : [...keys.filter((other) => other.keyFormat !== keyFormat), key];
@@ -63,12 +63,8 @@ export function implicitIv(mediaSequence: number): Uint8Array {
 
 function parseIv(text: string | undefined, place: KeyTagPlace): Uint8Array | undefined {
   if (text === undefined) return undefined;
-  const digits = text.slice(2);
   if (!/^0[xX][0-9a-fA-F]{1,32}$/u.test(text)) throw badKeyTag('IV is not 0x and up to 32 hexadecimal digits', place);
-  const iv = new Uint8Array(16);
-  for (let end = digits.length, at = 15; end > 0; end -= 2, at -= 1)
-    iv[at] = Number.parseInt(digits.slice(Math.max(0, end - 2), end), 16);
-  return iv;
+  return Buffer.from(text.slice(2).padStart(32, '0'), 'hex');
 }
 
 function badKeyTag(problem: string, { url, line }: KeyTagPlace): HlsError {

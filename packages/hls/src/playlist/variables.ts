@@ -1,5 +1,4 @@
 import { HlsError, publicUrl } from '../hls-error.ts';
-import { withoutControls } from './line-scan.ts';
 import type { Attributes } from './line-scan.ts';
 
 /** Values by variable name. */
@@ -34,7 +33,8 @@ export class VariableScope {
     const { name, value } = this.#read(attributes, line);
     if (this.#values.has(name)) throw this.#error(`variable ${name} is defined twice`, line);
     // A query parameter may decode to a line break, which would make lines of its own.
-    this.#values.set(name, withoutControls(value));
+    // oxlint-disable-next-line no-control-regex -- they are what is removed
+    this.#values.set(name, value.replaceAll(/[\u0000-\u001F\u007F]/gu, ''));
   }
 
   /** Replaces `{$name}` by its value. Throws `hls/bad-playlist` for a name that no line above defines. */
