@@ -190,7 +190,7 @@ class LockstepPartyPlayer implements PartyPlayer {
   async #openTrack(track: PartyTrack, signal: AbortSignal): Promise<OpenTrack> {
     const source = await track.open(signal);
     try {
-      const openTrack = this.#options.openTrack ?? Track.open;
+      const openTrack = this.#options.openTrack ?? ((media, { signal }) => Track.open(media, { signal }));
       const feed = new TrackFeed({
         trackId: track.trackId,
         hash: track.hash,

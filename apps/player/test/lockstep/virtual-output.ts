@@ -111,7 +111,7 @@ export class VirtualOutput implements TimedOutput {
 
   /** The first frame at which anything was placed. */
   get firstPlacedFrame(): number {
-    return Math.min(...this.#heard.keys());
+    return [...this.#heard.keys()].reduce((least, frame) => Math.min(least, frame), Number.POSITIVE_INFINITY);
   }
 
   async close() {}

@@ -31,6 +31,8 @@ export interface LockstepOptions {
 /** Sound is placed this far ahead of the device: what a busy machine may sleep through. */
 const queueSeconds = 2;
 const blockSeconds = 0.2;
+/** Sound that follows another is waited for until the device is as near as this: two steps of a busy machine. */
+const urgentSeconds = 0.1;
 /** What one step renders before it lets others run. */
 const stepBlocks = 3;
 /** Changes of gain, and cuts. */
@@ -179,7 +181,14 @@ export class Lockstep {
       if (this.#voices.length > 0 && this.#head >= stepEnd) return true;
       const line = this.#leader.lineFor(this.#plan, this.#head);
       const until = Math.min(horizon, this.#head + blockFrames, this.#leader.nextLineFrame(this.#plan, this.#head));
-      const arranged = this.#leader.arrange({ voices: this.#voices, line, head: this.#head, until, correctionPpm: this.#correctionPpm });
+      const arranged = this.#leader.arrange({
+        voices: this.#voices,
+        line,
+        head: this.#head,
+        until,
+        correctionPpm: this.#correctionPpm,
+        isUrgent: this.#head < earliest + urgentSeconds * format.sampleRate,
+      });
       this.#voices = arranged.voices;
       if (arranged.until === undefined) return false;
       this.#place(arranged.until, line);

@@ -35,7 +35,7 @@ export class TrackFeed {
   #seekFrame: number | undefined;
   #working: Promise<void> | undefined;
   #hasEnded = false;
-  #error: unknown;
+  #error: Error | undefined;
 
   constructor(options: TrackFeedOptions) {
     this.#options = options;
@@ -64,7 +64,7 @@ export class TrackFeed {
   }
 
   /** What ended the decoding. */
-  get error(): unknown {
+  get error(): Error | undefined {
     return this.#error;
   }
 
@@ -117,7 +117,7 @@ export class TrackFeed {
       }
     } catch (error) {
       if (signal.aborted) return;
-      this.#error = error;
+      this.#error = error instanceof Error ? error : new Error(String(error));
       onProgress();
     }
   }
@@ -136,7 +136,9 @@ export class TrackFeed {
     if (read.kind === 'end') this.#hasEnded = true;
     if (read.kind !== 'pcm') return read.kind;
     if (read.format.sampleRate !== this.sampleRate) {
-      throw new RangeError(`play in step: the track changes from ${this.sampleRate} to ${read.format.sampleRate} frames per second`);
+      throw new RangeError(
+        `play in step: the track changes from ${this.sampleRate} to ${read.format.sampleRate} frames per second`,
+      );
     }
     const samples = mapChannels(read.samples, read.format.channelCount, this.#options.channelCount);
     // A hole in the media is silence of its length; what comes twice is taken once.

@@ -6,9 +6,7 @@ import type { VoiceMixer } from './voice-mixer.ts';
 import { fadingOut, mainOf, positionOf, silentFrom, type Splice, type Voice } from './voice.ts';
 
 /** A track begins or ends to be heard. */
-export type Cue =
-  | { readonly type: 'started'; readonly trackId: string }
-  | { readonly type: 'ended'; readonly trackId: string };
+export type Cue = { readonly type: 'started'; readonly trackId: string } | { readonly type: 'ended'; readonly trackId: string };
 
 export interface VoiceLeaderOptions {
   readonly clock: NodeClock;
@@ -38,6 +36,8 @@ interface ArrangeRequest {
   readonly head: number;
   readonly until: number;
   readonly correctionPpm: number;
+  /** Whether the device is about to take `head`: then what sounded before ends, even if what follows is not there yet. */
+  readonly isUrgent: boolean;
 }
 
 /** A line that takes over goes on with what sounds when that is this near to what it wants: the rest is steered out. */
@@ -74,13 +74,13 @@ export class VoiceLeader {
     const main = mainOf(request.voices);
     if (line?.state !== 'playing') return this.#fadeOut(request.voices, head, until);
     const kept = main === undefined ? undefined : this.#adopt(line, main, head);
-    if (kept !== undefined && this.#isFed(kept, head, until)) return this.#continue({ ...request, line, voices: replace(request.voices, main, kept) }, kept);
+    if (kept !== undefined && this.#isFed(kept, head, until))
+      return this.#continue({ ...request, line, voices: replace(request.voices, main, kept) }, kept);
     const voices = fadingOut(request.voices, head, this.#options.rampFrames);
     const begun = this.#begin({ ...request, line, voices });
     if (begun !== 'silent' && begun !== 'waiting') return this.#continue({ ...request, line, voices: [begun, ...voices] }, begun);
-    // What fades out does so whether or not the next sound is there.
-    if (begun === 'silent' || voices.length > 0) return this.#fadeOut(voices, head, until);
-    return { voices, until: undefined };
+    if (begun === 'silent' || (request.isUrgent && voices.length > 0)) return this.#fadeOut(voices, head, until);
+    return { voices: request.voices, until: undefined };
   }
 
   #fadeOut(voices: readonly Voice[], head: number, until: number): Arrangement {
@@ -96,7 +96,9 @@ export class VoiceLeader {
     );
     const heardUs = this.#options.clock.sessionUsAt(head);
     const position = positionOf(main, head);
-    const part = parts.find((each) => heardUs !== undefined && Math.abs(heardUs - wantedUs(line, { part: each, position })) <= keepUs);
+    const part = parts.find(
+      (each) => heardUs !== undefined && Math.abs(heardUs - wantedUs(line, { part: each, position })) <= keepUs,
+    );
     return part === undefined ? undefined : { ...main, epoch: line.epoch, part, after: undefined };
   }
 
@@ -144,7 +146,8 @@ export class VoiceLeader {
     if (feed === undefined || line.next === undefined) return this.arrange({ ...request, voices });
     const { frame0, atFrame } = line.next;
     const ratio = (framesPerSecond(line.next) / deviceRate) * (1 + correctionPpm * 1e-6);
-    const before = main.sampleRate === feed.sampleRate ? { window: main.window, edgeFrame: frame0, otherFrame: atFrame } : undefined;
+    const before =
+      main.sampleRate === feed.sampleRate ? { window: main.window, edgeFrame: frame0, otherFrame: atFrame } : undefined;
     const voice: Voice = {
       part: 'next',
       trackId: feed.trackId,

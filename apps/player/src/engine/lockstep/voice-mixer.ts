@@ -46,7 +46,8 @@ export class VoiceMixer {
     if (this.#scratch.length < length) this.#scratch = new Float32Array(length);
     const input = this.#scratch.subarray(0, length);
     voice.window.copy(first, input);
-    if (voice.before !== undefined) splice(voice.before, first, input.subarray(0, Math.max(0, voice.before.edgeFrame - first) * channelCount));
+    if (voice.before !== undefined)
+      splice(voice.before, first, input.subarray(0, Math.max(0, voice.before.edgeFrame - first) * channelCount));
     if (voice.after !== undefined) {
       const from = Math.max(first, voice.after.edgeFrame);
       splice(voice.after, from, input.subarray(Math.min(length, (from - first) * channelCount)));
