@@ -10,7 +10,7 @@ export { answerProbe } from './clock/clock-server.ts';
 export type { ProbeReply, ProbeRequest } from './clock/probe.ts';
 export { SessionClock } from './clock/session-clock.ts';
 export { DeviceMap, type DeviceMapOptions, type DeviceSample, type DeviceStep } from './device-map.ts';
-export { DriftLoop, type DriftCorrection, type DriftLoopOptions } from './drift-loop.ts';
+export { DriftLoop, type DriftCorrection, type DriftLoopOptions, type DriftMeasurement } from './drift-loop.ts';
 export type { Ticks } from './musical/ticks.ts';
 export { SyncError, type SyncErrorCode } from './sync-error.ts';
 export {
