@@ -27,6 +27,10 @@ export class PolyphaseFilter {
       for (let channel = 0; channel < channelCount; channel += 1) samples[at + channel] = input[middle + channel] ?? 0;
       return;
     }
+    if (channelCount === 2) {
+      this.#applyStereo(input, begin, fraction, output);
+      return;
+    }
     const row = this.#blendRow(fraction);
     for (let channel = 0; channel < channelCount; channel += 1) {
       let sum = 0;
@@ -35,6 +39,31 @@ export class PolyphaseFilter {
       }
       samples[at + channel] = sum;
     }
+  }
+
+  /** The common case in one pass, without a row between. */
+  #applyStereo(
+    input: Float32Array,
+    begin: number,
+    fraction: number,
+    { samples, at }: { readonly samples: Float32Array; at: number },
+  ): void {
+    const { coefficients, tapCount, phaseCount } = this.kernel;
+    const phase = fraction * phaseCount;
+    const index = Math.floor(phase);
+    const weight = phase - index;
+    const first = index * tapCount;
+    const second = first + tapCount;
+    let left = 0;
+    let right = 0;
+    for (let tap = 0, frame = begin; tap < tapCount; tap += 1, frame += 2) {
+      const near = coefficients[first + tap] as number;
+      const coefficient = near + weight * ((coefficients[second + tap] as number) - near);
+      left += coefficient * (input[frame] as number);
+      right += coefficient * (input[frame + 1] as number);
+    }
+    samples[at] = left;
+    samples[at + 1] = right;
   }
 
   #blendRow(fraction: number): Float64Array {

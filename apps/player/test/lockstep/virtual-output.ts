@@ -22,8 +22,9 @@ export class VirtualOutput implements TimedOutput {
   readonly description = 'virtual device';
   readonly latencySource = 'reported';
   readonly quantumFrames: number;
-  /** Placed frames: left and right, by device frame. */
-  readonly #heard = new Map<number, readonly [number, number]>();
+  /** Placed frames, interleaved, and whether there is one at a device frame. */
+  #samples = new Float32Array(0);
+  #isPlaced = new Uint8Array(0);
   readonly #time: VirtualTime;
   readonly #options: Required<VirtualOutputOptions>;
   readonly #stalls: { readonly frame: number; readonly us: number }[] = [];
@@ -72,16 +73,19 @@ export class VirtualOutput implements TimedOutput {
 
   place(startFrame: number, samples: Float32Array): void {
     const { deviceFrame } = this;
+    this.#grow(startFrame + samples.length / 2);
+    this.#samples.set(samples, 2 * startFrame);
     for (let index = 0; index < samples.length / 2; index += 1) {
       const frame = startFrame + index;
-      if (frame < deviceFrame || this.#heard.has(frame)) this.mistakes += 1;
-      this.#heard.set(frame, [samples[2 * index]!, samples[2 * index + 1]!]);
+      if (frame < deviceFrame || this.#isPlaced[frame] === 1) this.mistakes += 1;
+      this.#isPlaced[frame] = 1;
     }
   }
 
   retract(fromFrame: number): number {
     const cut = Math.max(fromFrame, this.earliestFrame);
-    for (const frame of this.#heard.keys()) if (frame >= cut) this.#heard.delete(frame);
+    this.#isPlaced.fill(0, cut);
+    this.#samples.fill(0, 2 * cut);
     return cut;
   }
 
@@ -104,18 +108,27 @@ export class VirtualOutput implements TimedOutput {
 
   /** What was placed at frames from `fromFrame` on, interleaved, silence between. */
   samples(fromFrame: number, frameCount: number): Float32Array {
-    const samples = new Float32Array(2 * frameCount);
-    for (let index = 0; index < frameCount; index += 1) samples.set(this.#heard.get(fromFrame + index) ?? [0, 0], 2 * index);
-    return samples;
+    this.#grow(fromFrame + frameCount);
+    return this.#samples.slice(2 * fromFrame, 2 * (fromFrame + frameCount));
   }
 
   /** The first frame at which anything was placed. */
   get firstPlacedFrame(): number {
-    return [...this.#heard.keys()].reduce((least, frame) => Math.min(least, frame), Number.POSITIVE_INFINITY);
+    return this.#isPlaced.indexOf(1);
   }
 
   async close() {}
   async [Symbol.asyncDispose]() {}
+
+  #grow(frameCount: number): void {
+    if (frameCount <= this.#isPlaced.length) return;
+    const capacity = 2 * frameCount;
+    const [samples, isPlaced] = [this.#samples, this.#isPlaced];
+    this.#samples = new Float32Array(2 * capacity);
+    this.#samples.set(samples);
+    this.#isPlaced = new Uint8Array(capacity);
+    this.#isPlaced.set(isPlaced);
+  }
 
   #gaussian(): number {
     return Math.sqrt(-2 * Math.log(1 - this.#random())) * Math.cos(2 * Math.PI * this.#random());

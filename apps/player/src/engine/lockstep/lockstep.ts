@@ -102,11 +102,6 @@ export class Lockstep {
     return this.#alignment.magnitudeUs(share);
   }
 
-  /** The speed that holds the node in step now, against the nominal one. */
-  get correctionPpm(): number {
-    return this.#correctionPpm;
-  }
-
   /** Seconds of sound that are placed or decoded and not heard yet. */
   get bufferedSeconds(): number {
     const main = mainOf(this.#voices);
@@ -119,11 +114,6 @@ export class Lockstep {
   get shortestLeadUs(): number | undefined {
     const heardUs = this.#clock.heardUs(this.#options.output.earliestFrame);
     return heardUs === undefined ? undefined : heardUs - this.#options.nowUs();
-  }
-
-  /** Whether the device's clock and the session's are known well enough to play. */
-  get isReady(): boolean {
-    return this.#clock.isReady;
   }
 
   /** Every track that the plan or the sound of now needs. */
@@ -234,8 +224,13 @@ export class Lockstep {
     const main = mainOf(this.#voices);
     const line = this.#leader.lineFor(this.#plan, this.#head);
     const errorUs = main === undefined || line === undefined ? undefined : this.#errorUs(line, main, this.#head);
-    if (errorUs === undefined || main === undefined || line === undefined) return;
-    const { correctionPpm, snap } = this.#loop.update({ errorUs, atUs: this.#options.nowUs() });
+    const { knownPpm } = this.#clock;
+    if (errorUs === undefined || main === undefined || line === undefined) {
+      // What begins next begins at the right speed.
+      if (main === undefined) this.#correctionPpm = knownPpm;
+      return;
+    }
+    const { correctionPpm, snap } = this.#loop.update({ errorUs, atUs: this.#options.nowUs(), knownPpm });
     this.#correctionPpm = correctionPpm;
     if (snap !== undefined) {
       this.#snaps += 1;

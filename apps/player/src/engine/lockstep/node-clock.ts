@@ -26,9 +26,9 @@ export class NodeClock {
     return this.#clockMap !== undefined && this.#deviceMap?.isReady === true;
   }
 
-  /** How far the device's observations scatter around their line, in microseconds; `undefined` until ready. */
-  get deviceSpreadUs(): number | undefined {
-    return this.#deviceMap?.spreadUs;
+  /** The correction in ppm that the two rates ask for: how much faster the session runs than the device. */
+  get knownPpm(): number {
+    return (this.#clockMap?.skewPpm ?? 0) - (this.#deviceMap?.ratePpm ?? 0);
   }
 
   setClock(map: ClockMap): void {
