@@ -1,3 +1,4 @@
+import type { AssetStore } from '@tutti/assets';
 import type { HlsEvent, HlsSource } from '@tutti/hls';
 import type { MediaSource } from '@tutti/stream';
 import type { Cache } from '../compose.ts';
@@ -7,9 +8,14 @@ import { openStdinSource } from './stdin-source.ts';
 /** Which rung of an HLS ladder: by measured throughput, an end of the ladder, or the highest not above so many bits per second. */
 export type VariantChoice = 'auto' | 'lowest' | 'highest' | number;
 
+/** What opening a URL needs of a cache. */
+export interface MediaCache extends Pick<Cache, 'client' | 'throughput'> {
+  readonly store: Pick<AssetStore, 'asset'>;
+}
+
 export interface OpenMediaOptions {
   /** Needed for URLs; opened at the first one. */
-  readonly cache: Cache | (() => Promise<Cache>);
+  readonly cache: MediaCache | (() => Promise<MediaCache>);
   /** Default `auto`. */
   readonly variant?: VariantChoice;
   /** What happens while an HLS presentation opens and plays: variants, broken or stale playlists. Not called otherwise. */
@@ -35,7 +41,7 @@ export async function openMedia(source: string, options: OpenMediaOptions): Prom
 }
 
 /** A URL that does not look like a playlist may be one all the same: its first bytes tell. */
-async function openUrl(url: string, cache: Cache, options: OpenMediaOptions): Promise<MediaSource> {
+async function openUrl(url: string, cache: MediaCache, options: OpenMediaOptions): Promise<MediaSource> {
   const signal = options.signal ?? neverAborted;
   const { openFileSource } = await import('@tutti/stream');
   const asset = await cache.store.asset(url, { signal });
@@ -54,7 +60,7 @@ async function openUrl(url: string, cache: Cache, options: OpenMediaOptions): Pr
 }
 
 /** Opens a URL that is known to be a playlist, as `openMedia` does. */
-export async function openHlsUrl(url: string, cache: Cache, options: OpenMediaOptions): Promise<HlsSource> {
+export async function openHlsUrl(url: string, cache: MediaCache, options: OpenMediaOptions): Promise<HlsSource> {
   const { allowsUnfinished = false, language, onEvent, variant = 'auto' } = options;
   const signal = options.signal ?? neverAborted;
   const { openHls } = await import('@tutti/hls');
@@ -83,7 +89,7 @@ export function pathOf(url: string): string {
 }
 
 /** The source, with a `close` that closes what it was opened from as well. */
-function closingToo<Source extends MediaSource>(source: Source, owner: { close(): Promise<void> }): Source {
+export function closingToo<Source extends MediaSource>(source: Source, owner: { close(): Promise<void> }): Source {
   const closeSource = source.close.bind(source);
   const close = async (): Promise<void> => {
     await closeSource();
