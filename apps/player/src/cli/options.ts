@@ -1,4 +1,4 @@
-import { Command, InvalidArgumentError, Option } from 'commander';
+import { InvalidArgumentError, Option, type Command } from 'commander';
 import { parseBytes } from './size-text.ts';
 
 /** A subcommand with the options that all share, and one example in its help. */

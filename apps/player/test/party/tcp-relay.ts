@@ -28,7 +28,7 @@ export async function startTcpRelay(targetPort: number): Promise<TcpRelay> {
     }
     const target = track(connect(targetPort, '127.0.0.1'));
     socket.pipe(target);
-    target.on('data', (bytes) => socket.write(relay.rewrite(bytes as Buffer)));
+    target.on('data', (bytes) => socket.write(relay.rewrite(bytes)));
     target.on('close', () => socket.destroy());
     socket.on('close', () => target.destroy());
   });

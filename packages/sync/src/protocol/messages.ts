@@ -1,6 +1,5 @@
 import * as z from 'zod/mini';
 import { SyncError } from '../sync-error.ts';
-import type { AutomationPoint } from '../automation.ts';
 import type { Ticks } from '../musical/ticks.ts';
 import { sessionUs } from '../units.ts';
 import type { Timeline } from '../timeline.ts';
@@ -35,11 +34,11 @@ const change = { volumeDb: z.optional(volumeDb), muted: z.optional(z.boolean()) 
 const automationPoint = z.union([
   z.pipe(
     z.object({ atUs: z.int(), tick: z.optional(z.undefined()), ...change }),
-    z.transform(({ atUs, ...rest }) => ({ ...rest, atUs: sessionUs(atUs) }) as AutomationPoint),
+    z.transform(({ atUs, ...rest }) => ({ ...rest, atUs: sessionUs(atUs) })),
   ),
   z.pipe(
     z.object({ tick: nonNegative, atUs: z.optional(z.undefined()), ...change }),
-    z.transform(({ tick, ...rest }) => ({ ...rest, tick: tick as Ticks }) as AutomationPoint),
+    z.transform(({ tick, ...rest }) => ({ ...rest, tick: tick as Ticks })),
   ),
 ]);
 
