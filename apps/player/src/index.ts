@@ -6,7 +6,9 @@
 export { defaultDirectories } from './directories.ts';
 export { openCache, type Cache, type CacheOptions, type Logger } from './compose.ts';
 export { openMedia, type OpenMediaOptions, type VariantChoice } from './media/open-media.ts';
-export { warm, type WarmOptions, type WarmReport } from './media/warm.ts';
+export { planWarm, type WarmPlan, type WarmPlanOptions } from './media/warm-plan.ts';
+export type { WarmProgress } from './media/warm-progress.ts';
+export { warm, type WarmOptions, type WarmReport, type WarmVariants } from './media/warm.ts';
 export { expandSources } from './media/expand-sources.ts';
 export { SourceError, type SourceErrorCode } from './media/source-error.ts';
 export { Engine, type EngineOptions } from './engine/engine.ts';

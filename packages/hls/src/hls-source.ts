@@ -5,6 +5,8 @@ import { AbrController } from './abr/controller.ts';
 import type { BitrateLimits, RuleSettings, VariantChoice } from './abr/rules.ts';
 import { ThroughputEstimator } from './abr/throughput.ts';
 import type { AudioPreference } from './audio-rendition.ts';
+import { planFill } from './fill-plan.ts';
+import type { FillPlan } from './fill-plan.ts';
 import { fillTargets } from './fill.ts';
 import { HlsError, publicUrl } from './hls-error.ts';
 import { KeyRing } from './keys.ts';
@@ -37,6 +39,8 @@ export interface OpenHlsOptions {
   readonly limits?: BitrateLimits;
   /** How `auto` decides. */
   readonly rule?: RuleSettings;
+  /** Take a live or event playlist that has not ended as it stands now, instead of refusing it. Default false. */
+  readonly allowsUnfinished?: boolean;
   /** Unwraps keys before they are used and stored. */
   readonly keyProcessor?: KeyProcessor;
   /** Whether keys that the multivariant playlist announces are fetched while the media playlist loads. Default true. */
@@ -72,11 +76,6 @@ export interface HlsVariant {
   readonly rendition: AudioRendition | undefined;
 }
 
-export interface HlsFillOptions extends FillOptions {
-  /** Which variants to fetch. Default `selected`. */
-  readonly variants?: 'selected' | 'all';
-}
-
 /** An HLS presentation. */
 export interface HlsSource extends MediaSource {
   readonly kind: 'hls';
@@ -85,7 +84,8 @@ export interface HlsSource extends MediaSource {
   readonly variants: readonly HlsVariant[];
   /** What plays now. */
   readonly selected: HlsVariant;
-  fill(options?: HlsFillOptions): Promise<FillReport>;
+  /** What `fill` with the same options would fetch. Asks for playlists only. */
+  plan(options?: Pick<FillOptions, 'signal' | 'variants'>): Promise<FillPlan>;
 }
 
 /** Half a minute rides out most outages; more would be wasted by a switch. The bytes are a minute of 24-bit FLAC. */
@@ -205,24 +205,21 @@ class CachedHlsSource implements HlsSource {
     yield* sequence.from(startSeconds, signal);
   }
 
-  async fill(options: HlsFillOptions = {}): Promise<FillReport> {
-    const { signal, variants = 'selected' } = options;
-    signal?.throwIfAborted();
+  async fill(options: FillOptions = {}): Promise<FillReport> {
+    options.signal?.throwIfAborted();
     this.#throwIfClosed('fill');
-    const missing: string[] = [];
-    const loaded: LoadedVariant[] = [];
-    for (const rung of variants === 'all' ? this.#rungs : [this.#variants.selected.rung]) {
-      const variant = await this.#variants.load(rung, signal);
-      if (variant !== undefined) loaded.push(variant);
-      else missing.push(`playlist ${publicUrl(rung.uri)}: ${messageOf(this.#variants.failureOf(rung))}`);
-    }
-    const report = await fillTargets(
-      loaded.flatMap((variant) => targetsOf(variant)),
-      this.#fetcher,
-      { ...options, missing },
-    );
+    const { loaded, missing } = await this.#loadForFill(options);
+    const targets = loaded.flatMap((variant) => targetsOf(variant));
+    const report = await fillTargets(targets, this.#fetcher, { ...options, missing });
     if (report.isComplete) this.#emit({ type: 'complete' });
     return report;
+  }
+
+  async plan(options: Pick<FillOptions, 'signal' | 'variants'> = {}): Promise<FillPlan> {
+    options.signal?.throwIfAborted();
+    this.#throwIfClosed('plan');
+    const { loaded, missing } = await this.#loadForFill(options);
+    return planFill(loaded, this.#fetcher, missing);
   }
 
   on(call: (event: MediaSourceEvent) => void): Disposable {
@@ -241,11 +238,26 @@ class CachedHlsSource implements HlsSource {
     await this.close();
   }
 
+  /** The variants that a fill is about; those whose playlist cannot be had are named in `missing`. */
+  async #loadForFill({ signal, variants = 'selected' }: FillOptions): Promise<{
+    readonly loaded: readonly LoadedVariant[];
+    readonly missing: readonly string[];
+  }> {
+    const missing: string[] = [];
+    const loaded: LoadedVariant[] = [];
+    for (const rung of variants === 'all' ? this.#rungs : [this.#variants.selected.rung]) {
+      const variant = await this.#variants.load(rung, signal);
+      if (variant !== undefined) loaded.push(variant);
+      else missing.push(`playlist ${publicUrl(rung.uri)}: ${messageOf(this.#variants.failureOf(rung))}`);
+    }
+    return { loaded, missing };
+  }
+
   #beginMedia(playlist: MediaPlaylist): void {
     const rung: LadderRung = { uri: this.#options.url, bandwidth: 0, codecs: undefined, isLossless: false, rendition: undefined };
     this.#rungs = [rung];
     this.#variants = this.#variantSet([rung], undefined);
-    this.#variants.adopt(loadVariant(rung, playlist));
+    this.#variants.adopt(loadVariant(rung, playlist, { allowsUnfinished: this.#allowsUnfinished }));
   }
 
   async #beginMultivariant(playlist: MultivariantPlaylist, signal: AbortSignal | undefined): Promise<void> {
@@ -261,6 +273,11 @@ class CachedHlsSource implements HlsSource {
     await this.#variants.open(signal);
   }
 
+  /** Offline nothing can be added to a playlist: what is stored is all there is. */
+  get #allowsUnfinished(): boolean {
+    return this.#options.client === undefined || this.#options.allowsUnfinished === true;
+  }
+
   #variantSet(rungs: readonly LadderRung[], playlist: MultivariantPlaylist | undefined): VariantSet {
     const { client, limits = {}, url, variant = 'auto' } = this.#options;
     return new VariantSet({
@@ -271,6 +288,7 @@ class CachedHlsSource implements HlsSource {
       controller: this.#controller,
       limits,
       lookAheadSeconds: this.#lookAhead.seconds,
+      allowsUnfinished: this.#allowsUnfinished,
       variables: playlist?.variables,
       loader: this.#loader,
       fetcher: this.#fetcher,

@@ -2,9 +2,9 @@ import type { ResourceLease } from '@tutti/assets';
 import type { StreamingResource } from '@tutti/storage';
 import type { SegmentDemand, SegmentedReader } from '@tutti/stream';
 import type { MediaSegment } from './playlist/playlist.ts';
+import type { FetchTarget } from './fetch-target.ts';
 import type { PlayHead, PlayMark } from './play-head.ts';
 import { committed } from './segment-fetch.ts';
-import type { FetchTarget } from './segment-fetch.ts';
 
 /** How far ahead of the reader segments are fetched: the next one always, others within both limits. */
 export interface LookAhead {

@@ -1,10 +1,11 @@
 import type { ResourceLease } from '@tutti/assets';
 import type { MediaHint } from '@tutti/decode';
 import type { MediaSourceEvent, MediaSpan } from '@tutti/stream';
+import { initTarget, segmentTarget } from './fetch-target.ts';
+import type { FetchTarget } from './fetch-target.ts';
 import { gapSpan, HeldLease, HlsSpan } from './hls-span.ts';
 import type { MediaSegment } from './playlist/playlist.ts';
-import { initTarget, segmentTarget } from './segment-fetch.ts';
-import type { FetchTarget, SegmentFetcher } from './segment-fetch.ts';
+import type { SegmentFetcher } from './segment-fetch.ts';
 import { formatByName, SNIFF_BYTES, sniffFormat } from './segment-format.ts';
 import { PlayHead } from './play-head.ts';
 import type { FeedPart, LookAhead } from './span-feed.ts';

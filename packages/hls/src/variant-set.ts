@@ -6,7 +6,7 @@ import { HlsError, publicUrl } from './hls-error.ts';
 import type { LadderRung } from './ladder.ts';
 import type { PlaylistLoader } from './playlist-loader.ts';
 import type { Variables } from './playlist/variables.ts';
-import { segmentTarget } from './segment-fetch.ts';
+import { segmentTarget } from './fetch-target.ts';
 import type { SegmentFetcher } from './segment-fetch.ts';
 import { segmentStartingAt } from './stretches.ts';
 import { isWholeStored, loadVariant } from './variant-source.ts';
@@ -28,6 +28,8 @@ export interface VariantSetOptions {
   readonly limits: BitrateLimits;
   /** Most media seconds that are fetched ahead. */
   readonly lookAheadSeconds: number;
+  /** Whether a playlist that has not ended is taken as it stands. */
+  readonly allowsUnfinished: boolean;
   readonly variables: Variables | undefined;
   readonly loader: PlaylistLoader;
   readonly fetcher: SegmentFetcher;
@@ -169,9 +171,9 @@ export class VariantSet {
     rung: LadderRung,
     { isCachedOnly, signal }: { readonly isCachedOnly: boolean; readonly signal: AbortSignal | undefined },
   ): Promise<LoadedVariant> {
-    const { loader, variables } = this.#options;
+    const { allowsUnfinished, loader, variables } = this.#options;
     const playlist = await loader.load(rung.uri, { imports: variables, isCachedOnly, signal });
-    if (playlist.kind === 'media') return loadVariant(rung, playlist);
+    if (playlist.kind === 'media') return loadVariant(rung, playlist, { allowsUnfinished });
     const message = `playlist ${publicUrl(rung.uri)} is a multivariant playlist where a media playlist is needed`;
     throw new HlsError('hls/bad-playlist', message, { url: rung.uri });
   }

@@ -225,7 +225,7 @@ describe('AES-128', () => {
     );
     await using client = createHttpClient({ perOriginRequests: 1 });
     const source = await bench.open('/e/list.m3u8', { client });
-    expect(await source.fill({ concurrency: 6 })).toMatchObject({ isComplete: true });
+    expect(await source.fill()).toMatchObject({ isComplete: true });
     expect(bench.paths.toSorted()).toEqual(['/e/key.bin', '/e/list.m3u8', ...names.map((name) => `/e/${name}`)]);
   });
 

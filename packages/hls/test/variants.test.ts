@@ -1,6 +1,7 @@
+import { SharedTransferLimit } from '@tutti/stream';
+import type { FillOptions } from '@tutti/stream';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { ThroughputEstimator } from '../src/index.ts';
-import type { HlsFillOptions } from '../src/index.ts';
 import { encrypt, HlsBench, noise, putClear, readAll, readSpans, SpanReading, vod } from './hls-bench.ts';
 
 let bench: HlsBench;
@@ -313,7 +314,7 @@ describe('filling', () => {
     const { low } = putLadder();
     const source = await bench.open('/main.m3u8', { variant: 'lowest' });
     const progress: number[] = [];
-    const counting: HlsFillOptions = { onProgress: ({ doneResources }) => progress.push(doneResources) };
+    const counting: FillOptions = { onProgress: ({ doneResources }) => progress.push(doneResources) };
     const report = await source.fill(counting);
     const doneBytes = Buffer.concat(low).length;
     expect(report).toEqual({
@@ -335,8 +336,7 @@ describe('filling', () => {
 
   it('fetches all variants when asked to', async () => {
     putLadder();
-    const all: HlsFillOptions = { variants: 'all' };
-    const report = await (await bench.open('/main.m3u8')).fill(all);
+    const report = await (await bench.open('/main.m3u8')).fill({ variants: 'all' });
     expect(report).toMatchObject({ isComplete: true, doneResources: 18 });
   });
 
@@ -344,8 +344,7 @@ describe('filling', () => {
     const segments = putClear(bench.origin, 'a', 4);
     const lines = segments.flatMap((_, index) => ['#EXTINF:4,', index === 2 ? 'gone.ts?token=secret' : `s${index}.ts`]);
     bench.origin.put('/a/list.m3u8', vod(lines));
-    const two: HlsFillOptions = { concurrency: 2 };
-    const report = await (await bench.open('/a/list.m3u8')).fill(two);
+    const report = await (await bench.open('/a/list.m3u8')).fill({ limit: new SharedTransferLimit(2).ranked(0) });
     expect(report).toMatchObject({ isComplete: false, doneResources: 3, totalResources: 4, totalBytes: undefined });
     expect(report.missing).toEqual([expect.stringMatching(/^segment 2 \(http:.*\/a\/gone\.ts\) does not exist/u)]);
     expect(report.missing.join()).not.toContain('secret');
@@ -359,8 +358,7 @@ describe('filling', () => {
     using gate = bench.origin.gate('/a/s1.ts', 10);
     const source = await bench.open('/a/list.m3u8');
     const controller = new AbortController();
-    const stoppable: HlsFillOptions = { signal: controller.signal };
-    const filling = source.fill(stoppable);
+    const filling = source.fill({ signal: controller.signal });
     await gate.reached();
     const reason = new Error('enough');
     controller.abort(reason);

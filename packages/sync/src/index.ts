@@ -5,6 +5,10 @@
  */
 export type { AutomationPoint } from './automation.ts';
 export { boundUsAt, identityClockMap, toLocal, toSession, type ClockMap } from './clock/clock-map.ts';
+export { ClockClient, type ClockClientEvent, type ClockClientOptions } from './clock/clock-client.ts';
+export { answerProbe } from './clock/clock-server.ts';
+export type { ProbeReply, ProbeRequest } from './clock/probe.ts';
+export { SessionClock } from './clock/session-clock.ts';
 export { DeviceMap, type DeviceMapOptions, type DeviceSample, type DeviceStep } from './device-map.ts';
 export { DriftLoop, type DriftCorrection, type DriftLoopOptions } from './drift-loop.ts';
 export type { Ticks } from './musical/ticks.ts';

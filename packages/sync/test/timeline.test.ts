@@ -44,9 +44,11 @@ describe('timeline', () => {
   });
 
   test('a day at 44.1 kHz drifts by no frame at all', () => {
+    let drifted = 0;
     for (let second = 0; second <= 86_400; second += 1) {
-      expect(frameAt(cd, at(5_000_000 + second * 1_000_000))).toBe(1000 + second * 44_100);
+      if (frameAt(cd, at(5_000_000 + second * 1_000_000)) !== 1000 + second * 44_100) drifted += 1;
     }
+    expect(drifted).toBe(0);
   });
 
   test('paused and stopped stay where they are', () => {

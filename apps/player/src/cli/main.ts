@@ -67,11 +67,18 @@ function addPlay(program: Command): void {
 function addWarm(program: Command): void {
   command(program, 'warm', 'tutti warm --from party.m3u --pin')
     .description('Fetch everything into the cache without playing')
-    .argument('[source...]', 'URL or .m3u list')
-    .addOption(envOption('--from <file>', 'read sources from a list, - for standard input'))
-    .addOption(variantOption())
-    .addOption(envOption('--concurrency <n>', 'requests at once').argParser(parseCount).default(6))
+    .argument('[source...]', 'URL or .m3u list; what is fetched already is not fetched again')
+    .addOption(envOption('--from <file>', 'read sources from a list or .m3u, - for standard input'))
+    .addOption(
+      envOption('--variants <choice>', 'HLS variants: auto, all, lowest, highest or bits per second')
+        .argParser((text) => (text === 'all' ? text : parseVariant(text)))
+        .default('auto'),
+    )
+    .addOption(languageOption())
+    .addOption(envOption('--concurrency <n>', 'requests at once, at most 6 to one server').argParser(parseCount).default(6))
     .addOption(envOption('--pin', 'never evict what was fetched'))
+    .addOption(envOption('--until-now', 'take what a live stream holds by now'))
+    .addOption(envOption('--dry-run', 'only tell what would be fetched: asks for playlists and nothing else'))
     .action(async (sources, options) => (await import('./warm.ts')).runWarm(sources, options));
 }
 

@@ -1,3 +1,4 @@
+import type { HlsSource } from '@tutti/hls';
 import type { MediaSource } from '@tutti/stream';
 import type { Cache } from '../compose.ts';
 import { isHttpUrl } from './expand-sources.ts';
@@ -13,6 +14,10 @@ export interface OpenMediaOptions {
   readonly variant?: VariantChoice;
   /** BCP 47 tag of the HLS audio rendition, where there is one in it. */
   readonly language?: string;
+  /** Take a live or event playlist as it stands now, instead of refusing it. Default false. */
+  readonly allowsUnfinished?: boolean;
+  /** Fetch keys as soon as a playlist announces them. Default true. */
+  readonly prefetchKeys?: boolean;
   readonly signal?: AbortSignal;
 }
 
@@ -48,16 +53,18 @@ async function openUrl(url: string, cache: Cache, options: OpenMediaOptions): Pr
   return openHlsUrl(url, cache, options);
 }
 
-async function openHlsUrl(url: string, cache: Cache, options: OpenMediaOptions): Promise<MediaSource> {
+/** Opens a URL that is known to be a playlist, as `openMedia` does. */
+export async function openHlsUrl(url: string, cache: Cache, options: OpenMediaOptions): Promise<HlsSource> {
+  const { allowsUnfinished = false, language, prefetchKeys = true, variant = 'auto' } = options;
   const signal = options.signal ?? neverAborted;
   const { openHls } = await import('@tutti/hls');
   const asset = await cache.store.asset(url, { signal });
   try {
     const throughput = (await cache.throughput()).begin(url);
     const { client } = cache;
-    const { language, variant = 'auto' } = options;
     const audio = language === undefined ? {} : { language };
-    return closingToo(await openHls({ url, asset, client, throughput, variant, audio, signal }), asset);
+    const choices = { variant, audio, allowsUnfinished, prefetchKeys };
+    return closingToo(await openHls({ url, asset, client, throughput, ...choices, signal }), asset);
   } catch (error) {
     await asset.close();
     throw error;
@@ -70,7 +77,8 @@ function isPlaylist(contentType: string | undefined, head: Uint8Array): boolean 
   return /mpegurl/i.test(contentType ?? '') || /^\uFEFF?#EXTM3U/.test(new TextDecoder().decode(head.subarray(0, 16)));
 }
 
-function pathOf(url: string): string {
+/** The path of a URL; what is none is taken as it is. */
+export function pathOf(url: string): string {
   return URL.parse(url)?.pathname ?? url;
 }
 
