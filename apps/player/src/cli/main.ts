@@ -3,7 +3,16 @@ import { Command, CommanderError, type Option } from 'commander';
 import { ConfigError, readSettings, type FileSettings } from '../config.ts';
 import { codeOf, exitCodeOf, Interrupted, UsageError } from './describe-error.ts';
 import { exitCodes } from './exit-codes.ts';
-import { addCommonOptions, addOutputOptions, command, envOption, parseCount, parseVariant, variantOption } from './options.ts';
+import {
+  addCommonOptions,
+  addOutputOptions,
+  command,
+  envOption,
+  languageOption,
+  parseCount,
+  parseVariant,
+  variantOption,
+} from './options.ts';
 import { addPartyCommands } from './party-commands.ts';
 import { Reporter } from './reporter.ts';
 import { parseTime } from './time-text.ts';
@@ -61,6 +70,7 @@ function addPlay(program: Command): void {
     .addOption(envOption('--start <time>', 'begin each track here: 90, 1:30, 2m').argParser(parseTime))
     .addOption(envOption('--duration <time>', 'play so much of each track').argParser(parseTime))
     .addOption(variantOption())
+    .addOption(languageOption())
     .addOption(envOption('--offline', 'play from the cache only'))
     .addOption(envOption('--loop', 'begin again after the last track'));
 }
@@ -75,6 +85,7 @@ function addWarm(program: Command): void {
         .argParser((text) => (text === 'all' ? text : parseVariant(text)))
         .default('auto'),
     )
+    .addOption(languageOption())
     .addOption(envOption('--concurrency <n>', 'requests at once, at most 6 to one server').argParser(parseCount).default(6))
     .addOption(envOption('--pin', 'never evict what was fetched'))
     .addOption(envOption('--until-now', 'take what a live stream holds by now'))
@@ -95,6 +106,7 @@ function addDecode(program: Command): void {
     .addOption(envOption('--start <time>', 'begin here').argParser(parseTime))
     .addOption(envOption('--duration <time>', 'decode so much').argParser(parseTime))
     .addOption(variantOption())
+    .addOption(languageOption())
     .addOption(envOption('--offline', 'read from the cache only'))
     .action(async (source, options) => (await import('./decode.ts')).runDecode(source, options));
 }
@@ -104,6 +116,7 @@ function addProbe(program: Command): void {
     .description('Container, codec, rate, channels, duration, gapless trim, tags and variants')
     .argument('<source>', 'URL, file or -')
     .addOption(variantOption())
+    .addOption(languageOption())
     .addOption(envOption('--offline', 'read from the cache only'))
     .action(async (source, options) => (await import('./probe.ts')).runProbe(source, options));
 }

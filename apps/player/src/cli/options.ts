@@ -33,6 +33,10 @@ export function variantOption(): Option {
     .default('auto');
 }
 
+export function languageOption(): Option {
+  return envOption('--language <tag>', 'HLS audio in this language, as en or pt-BR, where there is a choice');
+}
+
 /** An option that `TUTTI_<NAME>` sets as well. */
 export function envOption(flags: string, description: string): Option {
   const option = new Option(flags, description);

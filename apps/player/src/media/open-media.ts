@@ -1,5 +1,5 @@
 import type { AssetStore } from '@tutti/assets';
-import type { HlsSource } from '@tutti/hls';
+import type { HlsEvent, HlsSource } from '@tutti/hls';
 import type { MediaSource } from '@tutti/stream';
 import type { Cache } from '../compose.ts';
 import { isHttpUrl } from './expand-sources.ts';
@@ -18,8 +18,14 @@ export interface OpenMediaOptions {
   readonly cache: MediaCache | (() => Promise<MediaCache>);
   /** Default `auto`. */
   readonly variant?: VariantChoice;
+  /** What happens while an HLS presentation opens and plays: variants, broken or stale playlists. Not called otherwise. */
+  readonly onEvent?: (event: HlsEvent) => void;
   /** Take a live or event playlist as it stands now, instead of refusing it. Default false. */
   readonly allowsUnfinished?: boolean;
+  /** Fetch keys as soon as a playlist announces them. Default true. */
+  readonly prefetchKeys?: boolean;
+  /** BCP 47 tag of the HLS audio rendition, where there is one in it. */
+  readonly language?: string;
   readonly signal?: AbortSignal;
 }
 
@@ -57,14 +63,17 @@ async function openUrl(url: string, cache: MediaCache, options: OpenMediaOptions
 
 /** Opens a URL that is known to be a playlist, as `openMedia` does. */
 export async function openHlsUrl(url: string, cache: MediaCache, options: OpenMediaOptions): Promise<HlsSource> {
-  const { allowsUnfinished = false, variant = 'auto' } = options;
+  const { allowsUnfinished = false, language, onEvent, prefetchKeys = true, variant = 'auto' } = options;
   const signal = options.signal ?? neverAborted;
   const { openHls } = await import('@tutti/hls');
   const asset = await cache.store.asset(url, { signal });
   try {
     const throughput = (await cache.throughput()).begin(url);
     const { client } = cache;
-    return closingToo(await openHls({ url, asset, client, throughput, variant, allowsUnfinished, signal }), asset);
+    const audio = language === undefined ? {} : { language };
+    const hooks = onEvent === undefined ? {} : { onEvent };
+    const choices = { variant, audio, allowsUnfinished, prefetchKeys };
+    return closingToo(await openHls({ url, asset, client, throughput, ...choices, signal, hooks }), asset);
   } catch (error) {
     await asset.close();
     throw error;
