@@ -5,7 +5,6 @@ import path from 'node:path';
 import { createSecret, AttemptLimit, PartyKeys, type HostMessage, type PeerMessage } from '@tutti/sync/protocol';
 import { connectLink, proveToHost } from '@tutti/sync/transport';
 import { describe, expect, test } from 'vitest';
-import { WebSocket } from 'ws';
 import { InvitationFiles } from '../../src/node/invitation-file.ts';
 import { receiveVisit } from '../../src/node/host-visit.ts';
 import { hostParty, joinParty, type TestHost } from './party-rig.ts';
@@ -67,7 +66,7 @@ describe('a visit', () => {
     await node.until(({ type }) => type === 'joined');
     const socket = new WebSocket(`ws://127.0.0.1:${party.host.port}/party`);
     await once(socket, 'message');
-    socket.on('error', () => undefined);
+    socket.addEventListener('error', () => undefined);
     socket.send(text);
     await once(socket, 'close');
     const link = await introduced(party);
