@@ -51,6 +51,11 @@ export interface OpenHlsOptions {
   readonly lookAheadBytes?: number;
   /** How long the origin may take to answer for a playlist, in milliseconds, before the stored copy stands in. Default 2000. */
   readonly refreshPatienceMs?: number;
+  /**
+   * How long a segment that fails is asked for again before its reader fails, once one has come, in milliseconds. The reader waits
+   * meanwhile. Default 90 000.
+   */
+  readonly segmentPatienceMs?: number;
   /** Shared by the sources of one link, so that a new one does not start blind. Default: one of its own. */
   readonly throughput?: ThroughputEstimator;
   /** Query parameters that tell playlists, keys and segments apart; others (tokens) are ignored. Default: the whole query counts. */
@@ -65,7 +70,15 @@ export interface HlsHooks {
   readonly onEvent?: (event: HlsEvent) => void;
 }
 
-export type HlsEvent = MediaSourceEvent | VariantDecidedEvent;
+/** The origin did not give a playlist anew, or something else in its place: the stored copy plays. */
+export interface PlaylistStaleEvent {
+  readonly type: 'playlist-stale';
+  /** Without query and credentials. */
+  readonly url: string;
+  readonly reason: string;
+}
+
+export type HlsEvent = MediaSourceEvent | VariantDecidedEvent | PlaylistStaleEvent;
 
 /** One playable variant. */
 export interface HlsVariant {
@@ -90,6 +103,9 @@ export interface HlsSource extends MediaSource {
 
 /** Half a minute rides out most outages; more would be wasted by a switch. The bytes are a minute of 24-bit FLAC. */
 const LOOK_AHEAD: LookAhead = { seconds: 30, bytes: 16 * 1024 * 1024 };
+
+/** As long as the HTTP client waits for an origin that is away. */
+const SEGMENT_PATIENCE_MS = 90_000;
 
 /** A playlist takes well under a second on any line that could play: longer is an outage, and finished playlists do not change. */
 const REFRESH_PATIENCE_MS = 2000;
@@ -143,12 +159,17 @@ class CachedHlsSource implements HlsSource {
     this.#lookAhead = { seconds: lookAheadSeconds, bytes: lookAheadBytes };
     const onRequest = (): void => void (this.#counters.requestCount += 1);
     const cache = { asset, client, identityQuery, onRequest };
-    this.#loader = new PlaylistLoader({ ...cache, refreshPatienceMs });
+    const onStale = (url: string, error: unknown): void => {
+      const reason = error === undefined ? 'the origin does not answer' : messageOf(error);
+      this.#emit({ type: 'playlist-stale', url: publicUrl(url), reason });
+    };
+    this.#loader = new PlaylistLoader({ ...cache, refreshPatienceMs, onStale });
     this.#keys = new KeyRing({ ...cache, keyProcessor });
     this.#fetcher = new SegmentFetcher({
       ...cache,
       keys: this.#keys,
       throughput: this.#throughput,
+      patienceMs: options.segmentPatienceMs ?? SEGMENT_PATIENCE_MS,
       onBytes: (byteCount) => void (this.#counters.networkBytes += byteCount),
     });
     this.#variants = this.#variantSet([], undefined);
@@ -299,7 +320,7 @@ class CachedHlsSource implements HlsSource {
   #emit(event: HlsEvent): void {
     const { onEvent } = this.#options.hooks ?? {};
     guarded(() => onEvent?.(event));
-    if (event.type === 'variant-decided') return;
+    if (event.type === 'variant-decided' || event.type === 'playlist-stale') return;
     for (const { call } of Array.from(this.#listeners)) guarded(() => call(event));
   }
 

@@ -10,7 +10,15 @@ export { ThroughputEstimator, type ThroughputOptions, type Transfer } from './ab
 export type { AudioPreference } from './audio-rendition.ts';
 export type { FillPlan } from './fill-plan.ts';
 export { HlsError, type HlsErrorCode, type HlsErrorContext } from './hls-error.ts';
-export { openHls, type HlsEvent, type HlsHooks, type HlsSource, type HlsVariant, type OpenHlsOptions } from './hls-source.ts';
+export {
+  openHls,
+  type HlsEvent,
+  type HlsHooks,
+  type HlsSource,
+  type HlsVariant,
+  type OpenHlsOptions,
+  type PlaylistStaleEvent,
+} from './hls-source.ts';
 export type { KeyProcessor } from './keys.ts';
 export {
   parsePlaylist,

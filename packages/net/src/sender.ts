@@ -1,5 +1,7 @@
+// oxlint-disable-next-line typescript/triple-slash-reference -- ambient types of an untyped module must follow whoever imports this file
+/// <reference path="./undici-agent.d.ts" />
 import type { LookupFunction } from 'node:net';
-import { Agent } from 'undici';
+import Agent from 'undici/lib/dispatcher/agent.js';
 import { Answer, discardBody } from './answer.ts';
 import type { Clock } from './clock.ts';
 import { CookieJars } from './cookie-jar.ts';
