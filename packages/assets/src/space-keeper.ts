@@ -68,14 +68,16 @@ export class SpaceKeeper {
 
   async #tidy(): Promise<void> {
     if (!this.hasLimits) return;
-    const turn = this.#turn.then(async () => {
-      this.#tidying = undefined;
-      if (this.#hasGrown) this.#usedBytes = undefined;
-      this.#freeBytes = undefined;
-      await this.#admit(0);
-    });
+    const turn = this.#turn.then(() => this.#recount());
     this.#turn = turn.catch(() => undefined);
     await turn;
+  }
+
+  async #recount(): Promise<void> {
+    this.#tidying = undefined;
+    if (this.#hasGrown) this.#usedBytes = undefined;
+    this.#freeBytes = undefined;
+    await this.#admit(0);
   }
 
   /**
