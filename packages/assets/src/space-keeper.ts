@@ -62,15 +62,12 @@ export class SpaceKeeper {
    * before it begins share it. Rejects as `admit` does.
    */
   tidy(): Promise<void> {
-    this.#tidying ??= this.#tidy().finally(() => (this.#tidying = undefined));
+    if (!this.hasLimits) return Promise.resolve();
+    if (this.#tidying === undefined) {
+      this.#tidying = this.#turn.then(() => this.#recount());
+      this.#turn = this.#tidying.catch(() => undefined);
+    }
     return this.#tidying;
-  }
-
-  async #tidy(): Promise<void> {
-    if (!this.hasLimits) return;
-    const turn = this.#turn.then(() => this.#recount());
-    this.#turn = turn.catch(() => undefined);
-    await turn;
   }
 
   async #recount(): Promise<void> {

@@ -19,6 +19,19 @@ export interface DriftLoopOptions {
   readonly snapIntervalUs?: number;
 }
 
+/** What was measured. */
+export interface DriftMeasurement {
+  /** Where the sound is minus where it should be, in microseconds: positive is late. */
+  readonly errorUs: number;
+  /** When, on the local clock. */
+  readonly atUs: LocalUs;
+  /**
+   * The correction that the maps ask for even without an error, in ppm: `clockMap.skewPpm − deviceMap.ratePpm`. The loop then steers out
+   * only what they miss, and need not wait for an error to learn the device's rate. Default 0.
+   */
+  readonly knownPpm?: number;
+}
+
 /** What to do about the measured error. */
 export interface DriftCorrection {
   /** Play this much faster than the nominal ratio, in parts per million; negative is slower. */
@@ -27,12 +40,12 @@ export interface DriftCorrection {
   readonly snap?: { readonly byUs: number };
 }
 
-const settleUs = 1_000_000;
+const settleUs = 300_000;
 /** A pause in the updates longer than this is no time in which the error was known. */
 const longestStepUs = 1_000_000;
 
 /**
- * Steers playback onto the timeline by resampling: a PI loop with a low-pass, a slew limit and a cap. For a second after
+ * Steers playback onto the timeline by resampling: a PI loop around what is known of the rates, with a low-pass, a slew limit and a cap. For a moment after
  * {@link restart} it only listens; then it jumps once if that is needed, and closes.
  */
 export class DriftLoop {
@@ -42,6 +55,7 @@ export class DriftLoop {
   #correctionPpm = 0;
   #lastUs: LocalUs | undefined;
   #lastSnapUs = Number.NEGATIVE_INFINITY;
+  #knownPpm = 0;
   #settling: { sinceUs: LocalUs; sumUs: number; count: number } | undefined;
   #isStarting = true;
 
@@ -70,16 +84,16 @@ export class DriftLoop {
     this.#settling = undefined;
     this.#smoothUs = undefined;
     this.#lastUs = undefined;
-    this.#correctionPpm = this.#integralPpm;
   }
 
   /**
    * Takes the error measured at a local time: where this node's sound is minus where the timeline wants it, so positive is late.
    * Call it at any pace, in order.
    */
-  update({ errorUs, atUs }: { readonly errorUs: number; readonly atUs: LocalUs }): DriftCorrection {
+  update({ errorUs, atUs, knownPpm = 0 }: DriftMeasurement): DriftCorrection {
     const stepUs = this.#lastUs === undefined ? 0 : Math.min(longestStepUs, Math.max(0, atUs - this.#lastUs));
     this.#lastUs = atUs;
+    this.#knownPpm = knownPpm;
     if (this.#isStarting) return this.#settle(errorUs, atUs);
     this.#smoothUs ??= errorUs;
     this.#smoothUs += (errorUs - this.#smoothUs) * -Math.expm1(-stepUs / this.#options.lowPassUs);
@@ -94,6 +108,7 @@ export class DriftLoop {
     this.#settling ??= { sinceUs: atUs, sumUs: 0, count: 0 };
     this.#settling.sumUs += errorUs;
     this.#settling.count += 1;
+    this.#correctionPpm = this.#freePpm;
     if (atUs - this.#settling.sinceUs < settleUs) return { correctionPpm: this.#correctionPpm };
     const meanUs = this.#settling.sumUs / this.#settling.count;
     this.#isStarting = false;
@@ -106,14 +121,19 @@ export class DriftLoop {
   #snap(byUs: number, atUs: LocalUs): DriftCorrection {
     this.#smoothUs = 0;
     this.#lastSnapUs = atUs;
-    this.#correctionPpm = this.#integralPpm;
+    this.#correctionPpm = this.#freePpm;
     return { correctionPpm: this.#correctionPpm, snap: { byUs } };
+  }
+
+  /** The correction without any error: the rate that is known, and what the integral has found it to be off by. */
+  get #freePpm(): number {
+    return clamp(this.#knownPpm + this.#integralPpm, this.#options.capPpm);
   }
 
   #steer(errorUs: number, seconds: number): void {
     const { kpPerSecond, kiPerSecond2, slewPpmPerSecond, capPpm } = this.#options;
     const integralPpm = clamp(this.#integralPpm + kiPerSecond2 * errorUs * seconds, capPpm);
-    const wantedPpm = kpPerSecond * errorUs + integralPpm;
+    const wantedPpm = kpPerSecond * errorUs + integralPpm + this.#knownPpm;
     const changePpm = clamp(clamp(wantedPpm, capPpm) - this.#correctionPpm, slewPpmPerSecond * seconds);
     this.#correctionPpm += changePpm;
     // While a limit holds, the integral would only wind up.
