@@ -34,12 +34,12 @@ describe('device map', () => {
     expect(map.isReady).toBe(true);
   });
 
-  test('a device without noise is mapped to the microsecond, two seconds ahead too', () => {
-    const { map, run, errorUs } = watch({ ppm: 0 });
-    run(5 * second);
-    expect(Math.abs(errorUs())).toBeLessThanOrEqual(1);
-    expect(Math.abs(errorUs(2 * second))).toBeLessThanOrEqual(1);
-    expect(Math.abs(map.ratePpm)).toBeLessThan(0.5);
+  test.each([0, 80, -80])('a device of %d ppm without noise is mapped to two microseconds, two seconds ahead too', (ppm) => {
+    const { map, run, errorUs } = watch({ ppm });
+    run(10 * second);
+    expect(Math.abs(errorUs())).toBeLessThanOrEqual(2);
+    expect(Math.abs(errorUs(2 * second))).toBeLessThanOrEqual(2);
+    expect(Math.abs(map.ratePpm - ppm)).toBeLessThan(0.5);
   });
 
   test.each([80, -80])('learns the rate of a device that is off by %d ppm', (ppm) => {
