@@ -92,13 +92,25 @@ describe('device map', () => {
     const { map, steps, dac, run } = watch({});
     run(10 * second);
     const before = map.localUsAt(1e6);
-    for (let late = 0; late < 4; late += 1) {
-      const sample = dac.poll(10 * second);
+    for (const atUs of [10, 10.05, 10.1, 10.15]) {
+      const sample = dac.poll(atUs * second);
       map.add({ ...sample, localUs: localUs(sample.localUs + 200_000) });
     }
+    expect(steps).toEqual([]);
     run(11 * second);
     expect(steps).toEqual([]);
     expect(Math.abs(map.localUsAt(1e6)! - before!)).toBeLessThanOrEqual(1);
+  });
+
+  test('polls that find the same frame again say nothing, however long the device stands still', () => {
+    const { map, steps, dac, run } = watch({ latenessUs: 40 });
+    run(10 * second);
+    const last = dac.poll(10 * second);
+    map.add(last);
+    const before = map.localUsAt(1e6);
+    for (let lateUs = 0; lateUs < 500_000; lateUs += 5000) map.add({ ...last, localUs: localUs(last.localUs + lateUs) });
+    expect(steps).toEqual([]);
+    expect(map.localUsAt(1e6)).toBe(before);
   });
 
   test('a clock that is set back is a step too', () => {
