@@ -22,10 +22,10 @@ export interface OpenMediaOptions {
   readonly onEvent?: (event: HlsEvent) => void;
   /** Take a live or event playlist as it stands now, instead of refusing it. Default false. */
   readonly allowsUnfinished?: boolean;
-  /** BCP 47 tag of the HLS audio rendition, where there is one in it. */
-  readonly language?: string;
   /** Fetch keys as soon as a playlist announces them. Default true. */
   readonly prefetchKeys?: boolean;
+  /** BCP 47 tag of the HLS audio rendition, where there is one in it. */
+  readonly language?: string;
   readonly signal?: AbortSignal;
 }
 

@@ -147,7 +147,7 @@ class LockstepPartyPlayer implements PartyPlayer {
 
   get #latencySource(): PartyPlayerStatus['latencySource'] {
     if (this.#output === undefined || this.#output.latencySource === 'none') return 'none';
-    return this.#options.outputDelayMs === undefined ? this.#output.latencySource : 'calibrated';
+    return (this.#options.outputDelayMs ?? 0) === 0 ? this.#output.latencySource : 'calibrated';
   }
 
   async #open(): Promise<Lockstep> {

@@ -2,6 +2,9 @@ import { DeviceMap, localUs, toLocal, toSession } from '@tutti/sync';
 import type { ClockMap, DeviceSample, DeviceStep, LocalUs, SessionUs } from '@tutti/sync';
 import type { TimedOutput } from '../../output/timed-output.ts';
 
+/** Two crystals of the worst kind differ by less; more is a device that stumbles, and no rate to follow. */
+const crystalsPpm = 500;
+
 export interface NodeClockOptions {
   readonly output: Pick<TimedOutput, 'quantumFrames'>;
   /** The device's frames per second. */
@@ -26,9 +29,10 @@ export class NodeClock {
     return this.#clockMap !== undefined && this.#deviceMap?.isReady === true;
   }
 
-  /** The correction in ppm that the two rates ask for: how much faster the session runs than the device. */
+  /** The correction in ppm that the two rates ask for: how much faster the session runs than the device, as far as crystals may differ. */
   get knownPpm(): number {
-    return (this.#clockMap?.skewPpm ?? 0) - (this.#deviceMap?.ratePpm ?? 0);
+    const ppm = (this.#clockMap?.skewPpm ?? 0) - (this.#deviceMap?.ratePpm ?? 0);
+    return Math.max(-crystalsPpm, Math.min(crystalsPpm, ppm));
   }
 
   setClock(map: ClockMap): void {
@@ -39,7 +43,8 @@ export class NodeClock {
     // The first sample comes when the device's quantum is known.
     this.#deviceMap ??= new DeviceMap({
       sampleRate: this.#options.sampleRate,
-      quantumFrames: this.#options.output.quantumFrames,
+      // A device that loses its place loses whole callbacks: half of one tells a loss from noise.
+      quantumFrames: this.#options.output.quantumFrames / 2,
       onStep: this.#options.onStep,
     });
     this.#deviceMap.add(sample);
