@@ -1,5 +1,5 @@
 import type { LookupFunction } from 'node:net';
-import { Agent } from 'undici';
+import { Agent } from './undici-agent.ts';
 import { Answer, discardBody } from './answer.ts';
 import type { Clock } from './clock.ts';
 import { CookieJars } from './cookie-jar.ts';

@@ -99,8 +99,12 @@ export class TrackQueue {
     let source: MediaSource | undefined;
     try {
       this.#options.onEvent({ type: 'opening', index, label: item.label });
-      source = await item.open(signal);
-      const track = await Track.open(source, { startSeconds, signal });
+      const opening = item.open(signal);
+      // Its thread starts while the source is still opening.
+      const preparing = Track.open(opening, { startSeconds, signal });
+      preparing.catch(() => undefined);
+      source = await opening;
+      const track = await preparing;
       const { sampleRate } = track.format;
       const endSeconds = this.#options.startSeconds + this.#options.durationSeconds;
       return { index, track, source, endFrames: Math.round(endSeconds * sampleRate) };
