@@ -28,3 +28,5 @@ export type {
   PreparedTrack,
   PrepareOptions,
 } from './node/party-player.ts';
+export type { TimedOutput } from './output/timed-output.ts';
+export { createPartyPlayer, type PartyPlayerOptions } from './node/create-party-player.ts';

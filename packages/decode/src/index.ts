@@ -11,6 +11,7 @@ export type { DecodeStream } from './decode-stream.ts';
 export { DecodeWorker, type DecodeWorkerOptions } from './decode-worker.ts';
 export { Decoder, type DecoderOptions } from './decoder.ts';
 export { fileByteSource, fileSpec } from './file-source.ts';
+export { Interpolator, type Interpolation } from './interpolator.ts';
 export type { MediaHint } from './media-hint.ts';
 export type { PcmRead } from './pcm-ring.ts';
 export { Resampler, type ResampledCounts, type ResamplerOptions } from './resampler.ts';

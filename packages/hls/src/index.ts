@@ -7,6 +7,7 @@ export { AbrController, type AbrControllerOptions } from './abr/controller.ts';
 export type { BitrateLimits, RuleDecision, RuleSettings, Rung, Situation, VariantChoice } from './abr/rules.ts';
 export { ThroughputMemory } from './abr/throughput-memory.ts';
 export { ThroughputEstimator, type ThroughputOptions, type Transfer } from './abr/throughput.ts';
+export type { AudioPreference } from './audio-rendition.ts';
 export type { FillPlan } from './fill-plan.ts';
 export { HlsError, type HlsErrorCode, type HlsErrorContext } from './hls-error.ts';
 export {

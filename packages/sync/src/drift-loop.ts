@@ -19,6 +19,19 @@ export interface DriftLoopOptions {
   readonly snapIntervalUs?: number;
 }
 
+/** What was measured. */
+export interface DriftMeasurement {
+  /** Where the sound is minus where it should be, in microseconds: positive is late. */
+  readonly errorUs: number;
+  /** When, on the local clock. */
+  readonly atUs: LocalUs;
+  /**
+   * The correction that the maps ask for even without an error, in ppm: `clockMap.skewPpm − deviceMap.ratePpm`. The loop then steers out
+   * only what they miss, and need not wait for an error to learn the device's rate. Default 0.
+   */
+  readonly knownPpm?: number;
+}
+
 /** What to do about the measured error. */
 export interface DriftCorrection {
   /** Play this much faster than the nominal ratio, in parts per million; negative is slower. */
@@ -27,12 +40,15 @@ export interface DriftCorrection {
   readonly snap?: { readonly byUs: number };
 }
 
-const settleUs = 1_000_000;
+const settleUs = 300_000;
+/** For so long after a start the maps are young, and what errs is them rather than the rate. */
+const youngUs = 15_000_000;
+const youngGain = 2;
 /** A pause in the updates longer than this is no time in which the error was known. */
 const longestStepUs = 1_000_000;
 
 /**
- * Steers playback onto the timeline by resampling: a PI loop with a low-pass, a slew limit and a cap. For a second after
+ * Steers playback onto the timeline by resampling: a PI loop around what is known of the rates, with a low-pass, a slew limit and a cap. For a moment after
  * {@link restart} it only listens; then it jumps once if that is needed, and closes.
  */
 export class DriftLoop {
@@ -42,8 +58,11 @@ export class DriftLoop {
   #correctionPpm = 0;
   #lastUs: LocalUs | undefined;
   #lastSnapUs = Number.NEGATIVE_INFINITY;
+  #knownPpm: number | undefined;
   #settling: { sinceUs: LocalUs; sumUs: number; count: number } | undefined;
   #isStarting = true;
+  /** How long the loop has been closed. */
+  #closedUs = 0;
 
   constructor(options: DriftLoopOptions = {}) {
     this.#options = {
@@ -67,26 +86,27 @@ export class DriftLoop {
   /** Sound began anew (start, seek, resume, underrun): what was learned about the rate stays, the error is measured again. */
   restart(): void {
     this.#isStarting = true;
+    this.#closedUs = 0;
     this.#settling = undefined;
     this.#smoothUs = undefined;
     this.#lastUs = undefined;
-    this.#correctionPpm = this.#integralPpm;
   }
 
   /**
    * Takes the error measured at a local time: where this node's sound is minus where the timeline wants it, so positive is late.
    * Call it at any pace, in order.
    */
-  update({ errorUs, atUs }: { readonly errorUs: number; readonly atUs: LocalUs }): DriftCorrection {
+  update({ errorUs, atUs, knownPpm }: DriftMeasurement): DriftCorrection {
     const stepUs = this.#lastUs === undefined ? 0 : Math.min(longestStepUs, Math.max(0, atUs - this.#lastUs));
     this.#lastUs = atUs;
+    this.#knownPpm = knownPpm;
     if (this.#isStarting) return this.#settle(errorUs, atUs);
     this.#smoothUs ??= errorUs;
     this.#smoothUs += (errorUs - this.#smoothUs) * -Math.expm1(-stepUs / this.#options.lowPassUs);
     if (Math.abs(this.#smoothUs) > this.#options.snapUs && atUs - this.#lastSnapUs >= this.#options.snapIntervalUs) {
       return this.#snap(this.#smoothUs, atUs);
     }
-    this.#steer(this.#smoothUs, stepUs / 1e6);
+    this.#steer(this.#smoothUs, stepUs);
     return { correctionPpm: this.#correctionPpm };
   }
 
@@ -94,6 +114,7 @@ export class DriftLoop {
     this.#settling ??= { sinceUs: atUs, sumUs: 0, count: 0 };
     this.#settling.sumUs += errorUs;
     this.#settling.count += 1;
+    this.#correctionPpm = this.#freePpm;
     if (atUs - this.#settling.sinceUs < settleUs) return { correctionPpm: this.#correctionPpm };
     const meanUs = this.#settling.sumUs / this.#settling.count;
     this.#isStarting = false;
@@ -106,16 +127,23 @@ export class DriftLoop {
   #snap(byUs: number, atUs: LocalUs): DriftCorrection {
     this.#smoothUs = 0;
     this.#lastSnapUs = atUs;
-    this.#correctionPpm = this.#integralPpm;
+    this.#correctionPpm = this.#freePpm;
     return { correctionPpm: this.#correctionPpm, snap: { byUs } };
   }
 
-  #steer(errorUs: number, seconds: number): void {
+  /** The correction without any error: the rate that is known, and what the integral has found it to be off by. */
+  get #freePpm(): number {
+    return clamp((this.#knownPpm ?? 0) + this.#integralPpm, this.#options.capPpm);
+  }
+
+  #steer(errorUs: number, stepUs: number): void {
     const { kpPerSecond, kiPerSecond2, slewPpmPerSecond, capPpm } = this.#options;
-    const integralPpm = clamp(this.#integralPpm + kiPerSecond2 * errorUs * seconds, capPpm);
-    const wantedPpm = kpPerSecond * errorUs + integralPpm;
-    const changePpm = clamp(clamp(wantedPpm, capPpm) - this.#correctionPpm, slewPpmPerSecond * seconds);
-    this.#correctionPpm += changePpm;
+    const seconds = stepUs / 1e6;
+    this.#closedUs += stepUs;
+    const isYoung = this.#knownPpm !== undefined && this.#closedUs < youngUs;
+    const integralPpm = clamp(this.#integralPpm + (isYoung ? 0 : kiPerSecond2 * errorUs * seconds), capPpm);
+    const wantedPpm = (isYoung ? youngGain : 1) * kpPerSecond * errorUs + integralPpm + (this.#knownPpm ?? 0);
+    this.#correctionPpm += clamp(clamp(wantedPpm, capPpm) - this.#correctionPpm, slewPpmPerSecond * seconds);
     // While a limit holds, the integral would only wind up.
     if (Math.abs(wantedPpm - this.#correctionPpm) < 1e-9 || errorUs * this.#integralPpm < 0) this.#integralPpm = integralPpm;
   }

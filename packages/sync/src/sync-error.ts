@@ -7,14 +7,24 @@ import type { PartyErrorCode } from './protocol/party-error-code.ts';
  */
 export type SyncErrorCode = 'sync/bad-number' | 'sync/bad-timeline' | 'sync/out-of-range' | PartyErrorCode;
 
+/** A value outside of its range. */
+interface ValueRange {
+  readonly min: number;
+  readonly max: number;
+  readonly value: number;
+}
+
 /** Every failure of this package. */
 export class SyncError extends Error {
   override readonly name = 'SyncError';
   readonly code: SyncErrorCode;
+  /** With `sync/out-of-range`: what was allowed, and what came. */
+  readonly range: ValueRange | undefined;
 
-  constructor(code: SyncErrorCode, message: string, options?: { readonly cause?: unknown }) {
+  constructor(code: SyncErrorCode, message: string, options?: { readonly cause?: unknown; readonly range?: ValueRange }) {
     super(message, options);
     this.code = code;
+    this.range = options?.range;
   }
 
   /** Whether trying again later, without changing anything, may succeed. */

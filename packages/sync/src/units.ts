@@ -23,3 +23,9 @@ export function safeInteger(what: string, value: number): number {
   if (!Number.isSafeInteger(value)) throw new SyncError('sync/bad-number', `${what}: ${value} is not a safe integer`);
   return value;
 }
+
+/** `value` itself. Throws `SyncError` `sync/out-of-range`, with the range, unless it lies in it; not-a-number never does. */
+export function inRange(what: string, value: number, { min, max }: { readonly min: number; readonly max: number }): number {
+  if (value >= min && value <= max) return value;
+  throw new SyncError('sync/out-of-range', `${what}: ${value} is not between ${min} and ${max}`, { range: { min, max, value } });
+}

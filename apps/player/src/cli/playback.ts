@@ -18,6 +18,7 @@ export interface PlaybackOptions extends OutputOptions {
   readonly start?: number;
   readonly duration?: number;
   readonly variant?: VariantChoice;
+  readonly language?: string;
   readonly loop?: boolean;
 }
 
@@ -39,15 +40,12 @@ export async function playSources(sources: readonly string[], options: PlaybackO
     output,
     queue: sources.map((source) => ({
       label: sourceLabel(source),
-      open: (openSignal) =>
-        openMedia(source, {
-          cache,
-          variant: options.variant ?? 'auto',
-          signal: openSignal,
-          onEvent: (event) => tellHlsEvent(event, sourceLabel(source), reporter),
-        }),
+      open: (openSignal) => {
+        const onEvent = (event: HlsEvent): void => tellHlsEvent(event, sourceLabel(source), reporter);
+        return openMedia(source, { ...options, cache, signal: openSignal, onEvent });
+      },
     })),
-    startSeconds: options.start ?? 0,
+    ...(options.start === undefined ? {} : { startSeconds: options.start }),
     durationSeconds: options.duration ?? Infinity,
     volumeDb: options.volume ?? 0,
     isLooping: options.loop ?? false,

@@ -62,13 +62,14 @@ async function openSessionCache(options: CommonOptions, directory: string, url: 
   return openCache({
     directory,
     isOffline: options.offline ?? false,
-    logger: openLog(options),
+    // Only what --verbose asks for is logged.
+    ...(options.verbose === true ? { logger: openLog() } : {}),
     ...(url === undefined || !looksLikePlaylist(url) ? {} : { firstPlaylist: url }),
     ...(options.maxBytes === undefined ? {} : { maxBytes: options.maxBytes }),
   });
 }
 
-async function openLog(options: CommonOptions): Promise<Logger> {
+async function openLog(): Promise<Logger> {
   const { createFileLogger } = await import('../log.ts');
-  return createFileLogger(defaultDirectories.log, options.verbose === true ? 'debug' : 'info');
+  return createFileLogger(defaultDirectories.log, 'debug');
 }

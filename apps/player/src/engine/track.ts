@@ -38,7 +38,7 @@ interface OpenSpan {
 }
 
 export interface TrackOptions {
-  /** Default 0. */
+  /** Default: where the presentation asks to begin, else 0. */
   readonly startSeconds?: number;
   /** A thread that runs already, which the track takes over. Default: a new one. */
   readonly worker?: DecodeWorker;
@@ -84,7 +84,7 @@ export class Track implements AsyncDisposable {
     unused.move();
     const track = new Track(source, worker);
     try {
-      await track.#start(options.startSeconds ?? 0, options.signal);
+      await track.#start(options.startSeconds ?? source.preferredStartSeconds ?? 0, options.signal);
       return track;
     } catch (error) {
       await track.close();

@@ -1,3 +1,4 @@
+import type { AssetStore } from '@tutti/assets';
 import type { HlsEvent, HlsSource } from '@tutti/hls';
 import type { MediaSource } from '@tutti/stream';
 import type { Cache } from '../compose.ts';
@@ -7,15 +8,24 @@ import { openStdinSource } from './stdin-source.ts';
 /** Which rung of an HLS ladder: by measured throughput, an end of the ladder, or the highest not above so many bits per second. */
 export type VariantChoice = 'auto' | 'lowest' | 'highest' | number;
 
+/** What opening a URL needs of a cache. */
+export interface MediaCache extends Pick<Cache, 'client' | 'throughput'> {
+  readonly store: Pick<AssetStore, 'asset'>;
+}
+
 export interface OpenMediaOptions {
   /** Needed for URLs; opened at the first one, which it is told. */
-  readonly cache: Cache | ((url: string) => Promise<Cache>);
+  readonly cache: MediaCache | ((url: string) => Promise<MediaCache>);
   /** Default `auto`. */
   readonly variant?: VariantChoice;
   /** What happens while an HLS presentation opens and plays: variants, broken or stale playlists. Not called otherwise. */
   readonly onEvent?: (event: HlsEvent) => void;
   /** Take a live or event playlist as it stands now, instead of refusing it. Default false. */
   readonly allowsUnfinished?: boolean;
+  /** Fetch keys as soon as a playlist announces them. Default true. */
+  readonly prefetchKeys?: boolean;
+  /** BCP 47 tag of the HLS audio rendition, where there is one in it. */
+  readonly language?: string;
   readonly signal?: AbortSignal;
 }
 
@@ -38,7 +48,7 @@ export function looksLikePlaylist(url: string): boolean {
 }
 
 /** A URL that does not look like a playlist may be one all the same: its first bytes tell. */
-async function openUrl(url: string, cache: Cache, options: OpenMediaOptions): Promise<MediaSource> {
+async function openUrl(url: string, cache: MediaCache, options: OpenMediaOptions): Promise<MediaSource> {
   const signal = options.signal ?? neverAborted;
   const { openFileSource } = await import('@tutti/stream');
   const asset = await cache.store.asset(url, { signal });
@@ -57,16 +67,18 @@ async function openUrl(url: string, cache: Cache, options: OpenMediaOptions): Pr
 }
 
 /** Opens a URL that is known to be a playlist, as `openMedia` does. */
-export async function openHlsUrl(url: string, cache: Cache, options: OpenMediaOptions): Promise<HlsSource> {
-  const { allowsUnfinished = false, onEvent, variant = 'auto' } = options;
+export async function openHlsUrl(url: string, cache: MediaCache, options: OpenMediaOptions): Promise<HlsSource> {
+  const { allowsUnfinished = false, language, onEvent, prefetchKeys = true, variant = 'auto' } = options;
   const signal = options.signal ?? neverAborted;
   const { openHls } = await import('@tutti/hls');
   const asset = await cache.store.asset(url, { signal });
   try {
     const throughput = (await cache.throughput()).begin(url);
     const { client } = cache;
-    const hooks = onEvent === undefined ? {} : { hooks: { onEvent } };
-    return closingToo(await openHls({ url, asset, client, throughput, variant, allowsUnfinished, signal, ...hooks }), asset);
+    const audio = language === undefined ? {} : { language };
+    const hooks = onEvent === undefined ? {} : { onEvent };
+    const choices = { variant, audio, allowsUnfinished, prefetchKeys };
+    return closingToo(await openHls({ url, asset, client, throughput, ...choices, signal, hooks }), asset);
   } catch (error) {
     await asset.close();
     throw error;
@@ -85,7 +97,7 @@ export function pathOf(url: string): string {
 }
 
 /** The source, with a `close` that closes what it was opened from as well. */
-function closingToo<Source extends MediaSource>(source: Source, owner: { close(): Promise<void> }): Source {
+export function closingToo<Source extends MediaSource>(source: Source, owner: { close(): Promise<void> }): Source {
   const closeSource = source.close.bind(source);
   const close = async (): Promise<void> => {
     await closeSource();

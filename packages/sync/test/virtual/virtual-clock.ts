@@ -32,15 +32,19 @@ export class VirtualClock {
 
   /** What it shows at true time `trueUs` ≥ 0, fractions included. */
   exactAt(trueUs: number): number {
-    const awakeUs = this.#sleeps.length === 0 ? trueUs : this.#awakeUs(trueUs);
-    const segment = Math.floor(awakeUs / segmentUs);
-    while (this.#shown.length <= segment) this.#grow();
-    return this.#shown[segment]! + (awakeUs - segment * segmentUs) * (1 + this.#ppms[segment]! * 1e-6);
+    return this.#shownAwake(this.#sleeps.length === 0 ? trueUs : this.#awakeUs(trueUs));
   }
 
   /** What a program reads at true time `trueUs`: whole microseconds. */
   at(trueUs: number): number {
     return Math.floor(this.exactAt(trueUs));
+  }
+
+  /** The true time at which it shows `shown` for the first time. */
+  trueAt(shown: number): number {
+    let awakeUs = Math.max(0, shown - this.#shown[0]!);
+    for (let round = 0; round < 4; round += 1) awakeUs = Math.max(0, awakeUs + shown - this.#shownAwake(awakeUs));
+    return this.#sleeps.reduce((trueUs, { startUs, endUs }) => (trueUs > startUs ? trueUs + endUs - startUs : trueUs), awakeUs);
   }
 
   /** The machine sleeps: the clock stands still from `startUs` for `durationUs` of true time. Sleeps come in order. */
@@ -56,6 +60,12 @@ export class VirtualClock {
   /** The true duration of `us` on this clock, by its nominal rate. */
   trueDuration(us: number): number {
     return us / (1 + this.#initialPpm * 1e-6);
+  }
+
+  #shownAwake(awakeUs: number): number {
+    const segment = Math.floor(awakeUs / segmentUs);
+    while (this.#shown.length <= segment) this.#grow();
+    return this.#shown[segment]! + (awakeUs - segment * segmentUs) * (1 + this.#ppms[segment]! * 1e-6);
   }
 
   #awakeUs(trueUs: number): number {
