@@ -1,12 +1,13 @@
 /**
- * Runs benches by name: `npm run bench -- decode net`; what begins with a dash, and follows, are options of theirs. Each file beside this one is a bench that exports `run`.
+ * Runs benches by name: `npm run bench -- decode net`. Each file beside this one is a bench that exports `run`. What follows the
+ * first option goes to all of them: `npm run bench -- warm --rounds 1`.
  *
  * @module
  */
 import { readdirSync } from 'node:fs';
 
 interface Bench {
-  /** Runs and prints. Benches that have options take them as they were typed. */
+  /** Runs and prints. Takes the options of the command line. */
   run(options: readonly string[]): Promise<void>;
 }
 
@@ -15,10 +16,10 @@ const names = readdirSync(new URL('.', import.meta.url))
   .map((file) => file.slice(0, -'.ts'.length))
   .toSorted();
 
-const typed = process.argv.slice(2);
-const firstOption = typed.findIndex((word) => word.startsWith('-'));
-const wanted = firstOption < 0 ? typed : typed.slice(0, firstOption);
-const options = firstOption < 0 ? [] : typed.slice(firstOption);
+const words = process.argv.slice(2);
+const firstOption = words.findIndex((word) => word.startsWith('--'));
+const wanted = firstOption === -1 ? words : words.slice(0, firstOption);
+const options = words.slice(wanted.length);
 const unknown = wanted.find((name) => !names.includes(name));
 if (wanted.length === 0 || unknown !== undefined) {
   const problem = unknown === undefined ? '' : `there is no bench called ${unknown}\n`;

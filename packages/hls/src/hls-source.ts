@@ -4,6 +4,7 @@ import type { FillOptions, FillReport, MediaSource, MediaSourceEvent, MediaSpan,
 import { AbrController } from './abr/controller.ts';
 import type { BitrateLimits, RuleSettings, VariantChoice } from './abr/rules.ts';
 import { ThroughputEstimator } from './abr/throughput.ts';
+import type { AudioPreference } from './audio-rendition.ts';
 import { planFill } from './fill-plan.ts';
 import type { FillPlan } from './fill-plan.ts';
 import { fillTargets } from './fill.ts';
@@ -13,7 +14,7 @@ import type { KeyProcessor } from './keys.ts';
 import { buildLadder } from './ladder.ts';
 import type { LadderRung } from './ladder.ts';
 import { PlaylistLoader } from './playlist-loader.ts';
-import type { MediaPlaylist, MultivariantPlaylist } from './playlist/playlist.ts';
+import type { AudioRendition, MediaPlaylist, MultivariantPlaylist } from './playlist/playlist.ts';
 import { SegmentFetcher } from './segment-fetch.ts';
 import { sourceClient } from './source-client.ts';
 import type { LookAhead } from './span-feed.ts';
@@ -32,6 +33,8 @@ export interface OpenHlsOptions {
   readonly client: HttpClient | undefined;
   /** Default `auto`: by measured throughput. Anything else locks the variant, as a party needs it. */
   readonly variant?: VariantChoice;
+  /** Which rendition of each audio group. Default: the one that the author marks. */
+  readonly audio?: AudioPreference;
   /** What `auto` chooses among. Default: everything. */
   readonly limits?: BitrateLimits;
   /** How `auto` decides. */
@@ -40,12 +43,19 @@ export interface OpenHlsOptions {
   readonly allowsUnfinished?: boolean;
   /** Unwraps keys before they are used and stored. */
   readonly keyProcessor?: KeyProcessor;
+  /** Whether keys that the multivariant playlist announces are fetched while the media playlist loads. Default true. */
+  readonly prefetchKeys?: boolean;
   /** Media seconds fetched ahead of a reader. Default 30. */
   readonly lookAheadSeconds?: number;
   /** Bytes fetched ahead of a reader; the segment after the one that is read is fetched whatever its size. Default 16 MiB. */
   readonly lookAheadBytes?: number;
   /** How long the origin may take to answer for a playlist, in milliseconds, before the stored copy stands in. Default 2000. */
   readonly refreshPatienceMs?: number;
+  /**
+   * How long a segment that fails is asked for again before its reader fails, once one has come, in milliseconds. The reader waits
+   * meanwhile. Default 90 000.
+   */
+  readonly segmentPatienceMs?: number;
   /** Shared by the sources of one link, so that a new one does not start blind. Default: one of its own. */
   readonly throughput?: ThroughputEstimator;
   /** Query parameters that tell playlists, keys and segments apart; others (tokens) are ignored. Default: the whole query counts. */
@@ -60,13 +70,23 @@ export interface HlsHooks {
   readonly onEvent?: (event: HlsEvent) => void;
 }
 
-export type HlsEvent = MediaSourceEvent | VariantDecidedEvent;
+/** The origin did not give a playlist anew, or something else in its place: the stored copy plays. */
+export interface PlaylistStaleEvent {
+  readonly type: 'playlist-stale';
+  /** Without query and credentials. */
+  readonly url: string;
+  readonly reason: string;
+}
+
+export type HlsEvent = MediaSourceEvent | VariantDecidedEvent | PlaylistStaleEvent;
 
 /** One playable variant. */
 export interface HlsVariant {
   /** Peak bits per second; 0 for a media playlist as input. */
   readonly bandwidth: number;
   readonly codecs: string | undefined;
+  /** The audio rendition that plays, where there is a choice of them. */
+  readonly rendition: AudioRendition | undefined;
 }
 
 /** An HLS presentation. */
@@ -84,6 +104,9 @@ export interface HlsSource extends MediaSource {
 /** Half a minute rides out most outages; more would be wasted by a switch. The bytes are a minute of 24-bit FLAC. */
 const LOOK_AHEAD: LookAhead = { seconds: 30, bytes: 16 * 1024 * 1024 };
 
+/** As long as the HTTP client waits for an origin that is away. */
+const SEGMENT_PATIENCE_MS = 90_000;
+
 /** A playlist takes well under a second on any line that could play: longer is an outage, and finished playlists do not change. */
 const REFRESH_PATIENCE_MS = 2000;
 
@@ -98,8 +121,13 @@ const REFRESH_PATIENCE_MS = 2000;
 export async function openHls(options: OpenHlsOptions): Promise<HlsSource> {
   options.signal?.throwIfAborted();
   const source = new CachedHlsSource(options);
-  await source.begin(options.signal);
-  return source;
+  try {
+    await source.begin(options.signal);
+    return source;
+  } catch (error) {
+    await source.close();
+    throw error;
+  }
 }
 
 class CachedHlsSource implements HlsSource {
@@ -108,6 +136,7 @@ class CachedHlsSource implements HlsSource {
   readonly #options: OpenHlsOptions;
   readonly #loader: PlaylistLoader;
   readonly #fetcher: SegmentFetcher;
+  readonly #keys: KeyRing;
   readonly #throughput: ThroughputEstimator;
   readonly #controller: AbrController;
   readonly #lookAhead: LookAhead;
@@ -115,7 +144,9 @@ class CachedHlsSource implements HlsSource {
   readonly #counters = { networkBytes: 0, cachedBytes: 0, requestCount: 0 };
   #rungs: readonly LadderRung[] = [];
   #variants: VariantSet;
-  #isClosed = false;
+  #startOffsetSeconds: number | undefined;
+  #prefetching: Promise<void> | undefined;
+  readonly #closing = new AbortController();
 
   constructor(options: OpenHlsOptions) {
     const { asset, identityQuery, keyProcessor, refreshPatienceMs = REFRESH_PATIENCE_MS, throughput, url } = options;
@@ -128,27 +159,41 @@ class CachedHlsSource implements HlsSource {
     this.#lookAhead = { seconds: lookAheadSeconds, bytes: lookAheadBytes };
     const onRequest = (): void => void (this.#counters.requestCount += 1);
     const cache = { asset, client, identityQuery, onRequest };
-    this.#loader = new PlaylistLoader({ ...cache, refreshPatienceMs });
+    const onStale = (url: string, error: unknown): void => {
+      const reason = error === undefined ? 'the origin does not answer' : messageOf(error);
+      this.#emit({ type: 'playlist-stale', url: publicUrl(url), reason });
+    };
+    this.#loader = new PlaylistLoader({ ...cache, refreshPatienceMs, onStale });
+    this.#keys = new KeyRing({ ...cache, keyProcessor });
     this.#fetcher = new SegmentFetcher({
       ...cache,
-      keys: new KeyRing({ ...cache, keyProcessor }),
+      keys: this.#keys,
       throughput: this.#throughput,
+      patienceMs: options.segmentPatienceMs ?? SEGMENT_PATIENCE_MS,
       onBytes: (byteCount) => void (this.#counters.networkBytes += byteCount),
     });
     this.#variants = this.#variantSet([], undefined);
   }
 
   get variants(): readonly HlsVariant[] {
-    return this.#rungs.map(({ bandwidth, codecs }) => ({ bandwidth, codecs }));
+    return this.#rungs.map(({ bandwidth, codecs, rendition }) => ({ bandwidth, codecs, rendition }));
   }
 
   get selected(): HlsVariant {
-    const { bandwidth, codecs } = this.#variants.selected.rung;
-    return { bandwidth, codecs };
+    const { bandwidth, codecs, rendition } = this.#variants.selected.rung;
+    return { bandwidth, codecs, rendition };
   }
 
   get durationSeconds(): number {
     return this.#variants.selected.playlist.durationSeconds;
+  }
+
+  get preferredStartSeconds(): number | undefined {
+    const { durationSeconds, startOffsetSeconds } = this.#variants.selected.playlist;
+    const offset = this.#startOffsetSeconds ?? startOffsetSeconds;
+    // Playing from the end plays nothing, whatever the author meant by it.
+    if (offset === undefined || offset >= durationSeconds) return undefined;
+    return Math.max(0, offset < 0 ? durationSeconds + offset : offset);
   }
 
   get counters(): SourceCounters {
@@ -205,8 +250,9 @@ class CachedHlsSource implements HlsSource {
   }
 
   async close(): Promise<void> {
-    this.#isClosed = true;
+    this.#closing.abort(new DOMException('the source was closed', 'AbortError'));
     this.#listeners.clear();
+    await this.#prefetching;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -229,14 +275,19 @@ class CachedHlsSource implements HlsSource {
   }
 
   #beginMedia(playlist: MediaPlaylist): void {
-    const rung: LadderRung = { uri: this.#options.url, bandwidth: 0, codecs: undefined, isLossless: false };
+    const rung: LadderRung = { uri: this.#options.url, bandwidth: 0, codecs: undefined, isLossless: false, rendition: undefined };
     this.#rungs = [rung];
     this.#variants = this.#variantSet([rung], undefined);
     this.#variants.adopt(loadVariant(rung, playlist, { allowsUnfinished: this.#allowsUnfinished }));
   }
 
   async #beginMultivariant(playlist: MultivariantPlaylist, signal: AbortSignal | undefined): Promise<void> {
-    const { rungs, skipped } = buildLadder(playlist, this.#options.url);
+    const { rungs, skipped } = buildLadder(playlist, this.#options);
+    const { client, prefetchKeys = true } = this.#options;
+    if (client !== undefined && prefetchKeys) {
+      this.#prefetching = this.#keys.prefetch(playlist.sessionKeys, { signal: this.#closing.signal });
+    }
+    this.#startOffsetSeconds = playlist.startOffsetSeconds;
     for (const { bandwidth, reason } of skipped) this.#emit({ type: 'variant-skipped', bandwidth, reason });
     this.#rungs = rungs;
     this.#variants = this.#variantSet(rungs, playlist);
@@ -269,12 +320,12 @@ class CachedHlsSource implements HlsSource {
   #emit(event: HlsEvent): void {
     const { onEvent } = this.#options.hooks ?? {};
     guarded(() => onEvent?.(event));
-    if (event.type === 'variant-decided') return;
+    if (event.type === 'variant-decided' || event.type === 'playlist-stale') return;
     for (const { call } of Array.from(this.#listeners)) guarded(() => call(event));
   }
 
   #throwIfClosed(operation: string): void {
-    if (!this.#isClosed) return;
+    if (!this.#closing.signal.aborted) return;
     throw new HlsError('hls/closed', `${operation} ${this.label}: the source is closed`, { url: this.#options.url });
   }
 }

@@ -10,6 +10,7 @@ import { HlsError, publicUrl } from './hls-error.ts';
 import type { KeyRing } from './keys.ts';
 import { implicitIv } from './playlist/segment-key.ts';
 import type { RunBody } from './run-body.ts';
+import { withPatience } from './segment-patience.ts';
 
 export interface SegmentFetcherOptions {
   readonly asset: Asset;
@@ -17,6 +18,8 @@ export interface SegmentFetcherOptions {
   readonly client: HttpClient | undefined;
   readonly keys: KeyRing;
   readonly throughput: ThroughputEstimator;
+  /** How long a segment that fails is asked for again while it is played, once one has come, in milliseconds. */
+  readonly patienceMs: number;
   readonly identityQuery?: readonly string[] | undefined;
   readonly onRequest: () => void;
   readonly onBytes: (byteCount: number) => void;
@@ -40,6 +43,7 @@ type BodyOpener = Pick<HttpClient, 'open'>;
 /** Segments and init sections through the cache: one download each, decrypted on the way to the disk. */
 export class SegmentFetcher {
   readonly #options: SegmentFetcherOptions;
+  #hasDelivered = false;
   /** Counts what it asks for. Absent: offline. */
   readonly opener: BodyOpener | undefined;
 
@@ -125,8 +129,12 @@ export class SegmentFetcher {
 
   #producer(opener: BodyOpener, target: FetchTarget, { onFetched, priority }: CompleteOptions): Producer {
     return async (resource, signal) => {
+      const patienceMs = this.#hasDelivered && priority !== 'warm' ? this.#options.patienceMs : 0;
       try {
-        return await this.#fill(resource, { opener, target, priority, signal, onFetched });
+        const fill = (): Promise<CommittedResource> => this.#fill(resource, { opener, target, priority, signal, onFetched });
+        const filled = await withPatience(fill, { patienceMs, signal });
+        this.#hasDelivered = true;
+        return filled;
       } catch (error) {
         signal.throwIfAborted();
         throw toSegmentError(error, target);

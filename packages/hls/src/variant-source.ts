@@ -1,9 +1,9 @@
 import { initTarget, segmentTarget } from './fetch-target.ts';
 import type { FetchTarget } from './fetch-target.ts';
 import { HlsError, publicUrl } from './hls-error.ts';
-import { checkSupported } from './keys.ts';
 import type { LadderRung } from './ladder.ts';
 import type { MediaPlaylist } from './playlist/playlist.ts';
+import { checkSupported } from './playlist/segment-key.ts';
 import type { SegmentFetcher } from './segment-fetch.ts';
 import { stretchesOf } from './stretches.ts';
 import type { Stretch } from './stretches.ts';
@@ -46,8 +46,8 @@ export function loadVariant(
     );
   }
   for (const { key, map } of playlist.segments) {
-    if (key !== undefined) checkSupported(key);
-    if (map?.key !== undefined) checkSupported(map.key);
+    if (key !== undefined) checkSupported(key, url);
+    if (map?.key !== undefined) checkSupported(map.key, url);
   }
   return { rung, playlist, stretches: stretchesOf(playlist.segments) };
 }

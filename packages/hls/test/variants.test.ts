@@ -2,7 +2,7 @@ import { SharedTransferLimit } from '@tutti/stream';
 import type { FillOptions } from '@tutti/stream';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { ThroughputEstimator } from '../src/index.ts';
-import { HlsBench, noise, putClear, readAll, readSpans, SpanReading, vod } from './hls-bench.ts';
+import { encrypt, HlsBench, noise, putClear, readAll, readSpans, SpanReading, vod } from './hls-bench.ts';
 
 let bench: HlsBench;
 beforeEach(async () => {
@@ -49,7 +49,7 @@ describe('choosing a variant', () => {
     putLadder();
     const source = await bench.open('/main.m3u8', { variant });
     expect(source.variants.map((each) => each.bandwidth)).toEqual([64_000, 128_000, 256_000]);
-    expect(source.selected).toEqual({ bandwidth, codecs: 'mp4a.40.2' });
+    expect(source.selected).toEqual({ bandwidth, codecs: 'mp4a.40.2', rendition: undefined });
     expect(bench.paths).toHaveLength(2);
   });
 
@@ -72,6 +72,81 @@ describe('choosing a variant', () => {
     expect(source.variants).toHaveLength(1);
     expect(await readAll(source)).toEqual(Buffer.concat(segments));
     expect(bench.paths.some((path) => path.includes('video'))).toBe(false);
+  });
+
+  it.each([
+    [{}, 'English'],
+    [{ language: 'de' }, 'Deutsch'],
+    [{ language: 'de-AT' }, 'Deutsch'],
+    [{ language: 'EN', name: 'commentary' }, 'Commentary'],
+    [{ language: 'en', channels: 2 }, 'English'],
+    [{ language: 'en', channels: 6 }, 'Surround'],
+    [{ language: 'fr' }, 'English'],
+  ])('plays the audio rendition that fits %j: %s', async (audio, name) => {
+    const rendition = (attributes: string, file: string): string =>
+      `#EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID="a",${attributes},URI="${file}/list.m3u8"`;
+    putMaster([
+      rendition('NAME="Deutsch",LANGUAGE="de",AUTOSELECT=YES,CHANNELS="2"', 'Deutsch'),
+      rendition('NAME="Surround",LANGUAGE="en-GB",CHANNELS="6"', 'Surround'),
+      rendition('NAME="Commentary",LANGUAGE="en",CHANNELS="2"', 'Commentary'),
+      rendition('NAME="English",LANGUAGE="en-GB",DEFAULT=YES,CHANNELS="2"', 'English'),
+      '#EXT-X-STREAM-INF:BANDWIDTH=900000,CODECS="mp4a.40.2",AUDIO="a"',
+      'video.m3u8',
+    ]);
+    putClear(bench.origin, name, 1);
+    const source = await bench.open('/main.m3u8', { audio });
+    expect(source.selected.rendition?.name).toBe(name);
+    expect(bench.paths).toEqual(['/main.m3u8', `/${name}/list.m3u8`]);
+  });
+
+  it('asks for announced keys while the media playlist is on its way, and for each once', async () => {
+    putMaster([
+      '#EXT-X-SESSION-KEY:METHOD=AES-128,URI="key.bin?token=secret"',
+      '#EXT-X-SESSION-KEY:METHOD=SAMPLE-AES,URI="skd://other",KEYFORMAT="com.apple.streamingkeydelivery"',
+      '#EXT-X-STREAM-INF:BANDWIDTH=1,CODECS="mp4a.40.2"',
+      'list.m3u8',
+    ]);
+    const key = noise('key', 16);
+    bench.origin.put('/key.bin', key);
+    bench.origin.put('/s0.ts', encrypt(noise('s0'), key, new Uint8Array(16)));
+    bench.origin.put('/list.m3u8', vod(['#EXT-X-KEY:METHOD=AES-128,URI="key.bin?token=secret"', '#EXTINF:4,', 's0.ts']));
+    using gate = bench.origin.gate('/list.m3u8', 1);
+    using keyGate = bench.origin.gate('/key.bin', 1);
+    const opening = bench.open('/main.m3u8');
+    await Promise.all([gate.reached(), keyGate.reached()]);
+    gate.release();
+    keyGate.release();
+    expect(await readAll(await opening)).toEqual(noise('s0'));
+    expect(bench.paths.toSorted()).toEqual(['/key.bin', '/list.m3u8', '/main.m3u8', '/s0.ts']);
+  });
+
+  it('plays though an announced key cannot be had, and stops asking for it when it is closed', async () => {
+    putMaster([
+      '#EXT-X-SESSION-KEY:METHOD=AES-128,URI="nowhere.bin"',
+      '#EXT-X-SESSION-KEY:METHOD=AES-128,URI="stuck.bin"',
+      '#EXT-X-STREAM-INF:BANDWIDTH=1,CODECS="mp4a.40.2"',
+      'clear/list.m3u8',
+    ]);
+    const segments = putClear(bench.origin, 'clear', 2);
+    bench.origin.put('/stuck.bin', noise('key', 16));
+    using gate = bench.origin.gate('/stuck.bin', 1);
+    const source = await bench.open('/main.m3u8');
+    await gate.reached();
+    expect(await readAll(source)).toEqual(Buffer.concat(segments));
+    await source.close();
+  });
+
+  it.each([
+    ['#EXT-X-START:TIME-OFFSET=5.5', undefined, 5.5],
+    [undefined, '#EXT-X-START:TIME-OFFSET=-6,PRECISE=YES', 2],
+    ['#EXT-X-START:TIME-OFFSET=1', '#EXT-X-START:TIME-OFFSET=2', 1],
+    [undefined, '#EXT-X-START:TIME-OFFSET=-100', 0],
+    [undefined, '#EXT-X-START:TIME-OFFSET=100', undefined],
+    [undefined, undefined, undefined],
+  ])('tells where its author wants it to begin: %s over %s', async (inMaster, inMedia, seconds) => {
+    putMaster([...(inMaster === undefined ? [] : [inMaster]), '#EXT-X-STREAM-INF:BANDWIDTH=1', 'list.m3u8']);
+    bench.origin.put('/list.m3u8', vod(['#EXTINF:4,', 's0.ts', '#EXTINF:4,', 's1.ts'], inMedia === undefined ? [] : [inMedia]));
+    expect((await bench.open('/main.m3u8')).preferredStartSeconds).toBe(seconds);
   });
 
   it.each(['mp4a.40.5', 'mp4a.40.29', 'ec-3', 'ac-3', 'opus'])('leaves out a variant of codec %s with an event', async (codec) => {
@@ -115,9 +190,10 @@ describe('choosing a variant', () => {
   it('fails with what all variants fail with', async () => {
     putLadder();
     for (const name of ['low', 'middle', 'high']) bench.origin.put(`/${name}/list.m3u8`, vod([]));
-    await expect(bench.open('/main.m3u8')).rejects.toMatchObject({ code: 'hls/no-segments' });
     bench.origin.put('/low/list.m3u8', 'x');
     await expect(bench.open('/main.m3u8')).rejects.toMatchObject({ code: 'hls/no-playable-variant' });
+    bench.origin.put('/low/list.m3u8', vod([]));
+    await expect(bench.open('/main.m3u8')).rejects.toMatchObject({ code: 'hls/no-segments' });
   });
 
   it('imports variables of the multivariant playlist into its media playlists', async () => {

@@ -81,6 +81,8 @@ export interface MediaSource extends AsyncDisposable {
   readonly label: string;
   /** Length by the playlist, where there is one; decoding knows better. */
   readonly durationSeconds: number | undefined;
+  /** Where the author wants playing to begin, in seconds, when the listener does not say. Default: at the beginning. */
+  readonly preferredStartSeconds?: number | undefined;
   readonly counters: SourceCounters;
   /** The spans from `startSeconds` on, in order; each is made when it is asked for. */
   spans(options: { readonly startSeconds: number; readonly signal?: AbortSignal }): AsyncIterable<MediaSpan>;

@@ -61,7 +61,8 @@ export class DeviceMap {
   readonly #onStep: ((step: DeviceStep) => void) | undefined;
   #anchor: DeviceSample | undefined;
   #bins: Bin[] = [];
-  #shifted: DeviceSample[] = [];
+  /** Observations in a row that lie a step beside the line. */
+  #shifted: { readonly sample: DeviceSample; readonly shiftUs: number }[] = [];
   #prior = { slope: 0, slopeDeviation: crystalPpm };
   #line: Line | undefined;
   #isStale = false;
@@ -104,13 +105,9 @@ export class DeviceMap {
       this.#keep(residual, sample.localUs);
       return;
     }
-    const before = this.#shifted[0];
-    if (before !== undefined && line !== undefined) {
-      const { seconds, lateUs } = this.#residualOf(before);
-      if (Math.sign(lateUs - line.at(seconds)) !== Math.sign(shiftUs)) this.#shifted = [];
-    }
-    this.#shifted.push(sample);
-    if (this.#shifted.length >= stepSamples && line !== undefined) this.#reanchor(line, sample.localUs);
+    if (shiftUs * (this.#shifted[0]?.shiftUs ?? shiftUs) < 0) this.#shifted = [];
+    this.#shifted.push({ sample, shiftUs });
+    if (this.#shifted.length >= stepSamples) this.#reanchor(sample.localUs);
   }
 
   /** The local time at which a device frame sounds, in whole microseconds; `undefined` until ready. */
@@ -143,17 +140,14 @@ export class DeviceMap {
     return (this.#options.quantumFrames / this.#options.sampleRate) * 1e6;
   }
 
-  #reanchor(line: Line, atUs: LocalUs): void {
+  #reanchor(atUs: LocalUs): void {
     const moved = this.#shifted;
-    const shifts = moved.map((sample) => {
-      const { seconds, lateUs } = this.#residualOf(sample);
-      return lateUs - line.at(seconds);
-    });
     this.reset();
-    this.#anchor = moved[0];
-    for (const sample of moved) this.#keep(this.#residualOf(sample), sample.localUs);
+    this.#anchor = moved[0]?.sample;
+    for (const { sample } of moved) this.#keep(this.#residualOf(sample), sample.localUs);
     this.#refit();
-    this.#onStep?.({ byUs: quantile(shifts, this.#options.envelope), atUs });
+    const shiftsUs = moved.map(({ shiftUs }) => shiftUs);
+    this.#onStep?.({ byUs: quantile(shiftsUs, this.#options.envelope), atUs });
   }
 
   #keep(residual: Residual, localUs: LocalUs): void {

@@ -1,4 +1,4 @@
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import { SessionClock, type ClockClientEvent } from '@tutti/sync';
 import { linkProfiles } from './virtual/link-profiles.ts';
 import { pair } from './virtual/survey.ts';
@@ -132,6 +132,39 @@ describe('clock client', () => {
     link.arrivals = () => [];
     expect(watch(world, node, 360 * second)).toMatchObject({ isHonest: true });
     expect(events.filter(({ type }) => type === 'silent')).toHaveLength(1);
+  });
+
+  test('measures a path that is slower than its patience, at the same pace', () => {
+    const far = { baseUs: 300_000, jitterUs: 1000 };
+    const { world, link, node } = solo(8, { up: far, down: far });
+    const send = vi.spyOn(link, 'arrivals');
+    world.runUntil(20 * second);
+    expect(node.client.isReady).toBe(true);
+    expect(Math.abs(node.error!.us)).toBeLessThan(2000);
+    send.mockClear();
+    world.runUntil(120 * second);
+    expect(send.mock.calls.filter(([way]) => way === 'up').length).toBeLessThanOrEqual(204);
+  });
+
+  test.each([
+    ['up', 2000],
+    ['up', 10_000],
+    ['down', 300],
+    ['down', 10_000],
+  ] as const)('a path that is longer %s by %d µs for a while moves the estimate, but never beyond its bound', (way, longerUs) => {
+    const { world, link, node } = solo(9);
+    const direct = link.arrivals.bind(link);
+    const { lan } = linkProfiles;
+    const detour = new VirtualLink({ ...lan, [way]: { ...lan[way], baseUs: lan[way].baseUs + longerUs } }, 9);
+    world.runUntil(60 * second);
+    link.arrivals = (direction, trueUs) => detour.arrivals(direction, trueUs);
+    expect(watch(world, node, 400 * second)).toMatchObject({ isHonest: true });
+    expect(node.error!.boundUs).toBeGreaterThan(longerUs / 2);
+    const { skewPpm } = node.client.map!;
+    link.arrivals = direct;
+    expect(watch(world, node, 700 * second)).toMatchObject({ isHonest: true });
+    expect(Math.abs(node.error!.us)).toBeLessThan(10);
+    expect(Math.abs(node.client.map!.skewPpm - skewPpm)).toBeLessThan(1);
   });
 
   test('ignores answers that nobody waits for', () => {

@@ -38,7 +38,8 @@ export class SpanPlacement {
       dropFrames: Math.max(0, Math.round(wantedSeconds * sampleRate) - listedFrames),
     };
     if (span.timeline === undefined || firstTimestampSeconds === undefined) return listed;
-    const known = span.startSeconds === 0 ? undefined : this.#origins.get(span.timeline);
+    const isBeginning = span.startSeconds === 0 && followsSeconds === undefined;
+    const known = isBeginning ? undefined : this.#origins.get(span.timeline);
     if (known === undefined) {
       const startSeconds = span.startSeconds === 0 ? 0 : (followsSeconds ?? span.startSeconds);
       this.#origins.set(span.timeline, firstTimestampSeconds - startSeconds);

@@ -1,4 +1,5 @@
-import type { HlsSource } from '@tutti/hls';
+import type { AssetStore } from '@tutti/assets';
+import type { HlsEvent, HlsSource } from '@tutti/hls';
 import type { MediaSource } from '@tutti/stream';
 import type { Cache } from '../compose.ts';
 import { isHttpUrl } from './expand-sources.ts';
@@ -7,13 +8,22 @@ import { openStdinSource } from './stdin-source.ts';
 /** Which rung of an HLS ladder: by measured throughput, an end of the ladder, or the highest not above so many bits per second. */
 export type VariantChoice = 'auto' | 'lowest' | 'highest' | number;
 
+/** What opening a URL needs of a cache. */
+export interface MediaCache extends Pick<Cache, 'client' | 'throughput'> {
+  readonly store: Pick<AssetStore, 'asset'>;
+}
+
 export interface OpenMediaOptions {
   /** Needed for URLs; opened at the first one. */
-  readonly cache: Cache | (() => Promise<Cache>);
+  readonly cache: MediaCache | (() => Promise<MediaCache>);
   /** Default `auto`. */
   readonly variant?: VariantChoice;
+  /** What happens while an HLS presentation opens and plays: variants, broken or stale playlists. Not called otherwise. */
+  readonly onEvent?: (event: HlsEvent) => void;
   /** Take a live or event playlist as it stands now, instead of refusing it. Default false. */
   readonly allowsUnfinished?: boolean;
+  /** BCP 47 tag of the HLS audio rendition, where there is one in it. */
+  readonly language?: string;
   readonly signal?: AbortSignal;
 }
 
@@ -31,7 +41,7 @@ export async function openMedia(source: string, options: OpenMediaOptions): Prom
 }
 
 /** A URL that does not look like a playlist may be one all the same: its first bytes tell. */
-async function openUrl(url: string, cache: Cache, options: OpenMediaOptions): Promise<MediaSource> {
+async function openUrl(url: string, cache: MediaCache, options: OpenMediaOptions): Promise<MediaSource> {
   const signal = options.signal ?? neverAborted;
   const { openFileSource } = await import('@tutti/stream');
   const asset = await cache.store.asset(url, { signal });
@@ -50,15 +60,17 @@ async function openUrl(url: string, cache: Cache, options: OpenMediaOptions): Pr
 }
 
 /** Opens a URL that is known to be a playlist, as `openMedia` does. */
-export async function openHlsUrl(url: string, cache: Cache, options: OpenMediaOptions): Promise<HlsSource> {
-  const { allowsUnfinished = false, variant = 'auto' } = options;
+export async function openHlsUrl(url: string, cache: MediaCache, options: OpenMediaOptions): Promise<HlsSource> {
+  const { allowsUnfinished = false, language, onEvent, variant = 'auto' } = options;
   const signal = options.signal ?? neverAborted;
   const { openHls } = await import('@tutti/hls');
   const asset = await cache.store.asset(url, { signal });
   try {
     const throughput = (await cache.throughput()).begin(url);
     const { client } = cache;
-    return closingToo(await openHls({ url, asset, client, throughput, variant, allowsUnfinished, signal }), asset);
+    const audio = language === undefined ? {} : { language };
+    const hooks = onEvent === undefined ? {} : { onEvent };
+    return closingToo(await openHls({ url, asset, client, throughput, variant, audio, allowsUnfinished, signal, hooks }), asset);
   } catch (error) {
     await asset.close();
     throw error;
@@ -77,7 +89,7 @@ export function pathOf(url: string): string {
 }
 
 /** The source, with a `close` that closes what it was opened from as well. */
-function closingToo<Source extends MediaSource>(source: Source, owner: { close(): Promise<void> }): Source {
+export function closingToo<Source extends MediaSource>(source: Source, owner: { close(): Promise<void> }): Source {
   const closeSource = source.close.bind(source);
   const close = async (): Promise<void> => {
     await closeSource();

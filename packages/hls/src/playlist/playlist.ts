@@ -7,6 +7,7 @@ import { References } from './references.ts';
 import { fromQuotable, repairMedia } from './repair-media.ts';
 import type { PlaylistWarning, SegmentNote } from './repair-media.ts';
 import { repairMultivariant } from './repair-multivariant.ts';
+import type { RepairedMultivariant } from './repair-multivariant.ts';
 import { chooseKey } from './segment-key.ts';
 import type { KeySet, SegmentKey } from './segment-key.ts';
 import { VariableScope } from './variables.ts';
@@ -43,6 +44,10 @@ export interface MultivariantPlaylist {
   readonly kind: 'multivariant';
   readonly variants: readonly PlaylistVariant[];
   readonly renditions: readonly AudioRendition[];
+  /** EXT-X-SESSION-KEY: keys of its media playlists, to be fetched before those are. */
+  readonly sessionKeys: readonly SegmentKey[];
+  /** EXT-X-START of every media playlist that it names; negative counts from the end. */
+  readonly startOffsetSeconds: number | undefined;
   /** For the IMPORT of its media playlists. */
   readonly variables: Variables;
   readonly warnings: readonly PlaylistWarning[];
@@ -111,15 +116,15 @@ export interface ParsePlaylistOptions {
  */
 export function parsePlaylist(bytes: Uint8Array, options: ParsePlaylistOptions): MultivariantPlaylist | MediaPlaylist {
   const { url } = options;
-  const lines = scanLines(bytes, url);
+  const { hasHlsTag, lines } = scanLines(bytes, url);
   const scope = new VariableScope(options);
   if (
     lines.some((line) => line.tag === 'EXT-X-STREAM-INF' || line.tag === 'EXT-X-MEDIA' || line.tag === 'EXT-X-I-FRAME-STREAM-INF')
   ) {
-    const { text, variantLines, warnings } = repairMultivariant(lines, scope, url);
-    return readMultivariant(parseText(text, url), { url, variantLines, warnings, variables: scope.values });
+    const repaired = repairMultivariant(lines, scope, url);
+    return readMultivariant(parseText(repaired.text, url), { url, ...repaired, variables: scope.values });
   }
-  if (!lines.some((line) => line.tag.startsWith('EXT-X-'))) {
+  if (!hasHlsTag) {
     const what =
       lines.length === 1 ? 'has nothing but #EXTM3U' : 'is a plain M3U list without HLS tags: give its entries one by one';
     throw new HlsError('hls/not-a-playlist', `${publicUrl(url)} is not an HLS playlist: it ${what}`, { url, line: 1 });
@@ -145,14 +150,9 @@ function parseText(text: string, url: string): ParsedPlaylist {
 
 function readMultivariant(
   parsed: ParsedPlaylist,
-  context: {
-    readonly url: string;
-    readonly variantLines: readonly number[];
-    readonly warnings: readonly PlaylistWarning[];
-    readonly variables: Variables;
-  },
+  context: Omit<RepairedMultivariant, 'text'> & { readonly url: string; readonly variables: Variables },
 ): MultivariantPlaylist {
-  const { url, variantLines, warnings, variables } = context;
+  const { sessionKeys, startOffsetSeconds, url, variantLines, variables, warnings } = context;
   const references = new References(url);
   const variants: PlaylistVariant[] = [];
   const renditions = new Map<string, AudioRendition>();
@@ -172,7 +172,15 @@ function readMultivariant(
       line,
     });
   }
-  return { kind: 'multivariant', variants, renditions: [...renditions.values()], variables, warnings };
+  return {
+    kind: 'multivariant',
+    variants,
+    renditions: [...renditions.values()],
+    sessionKeys,
+    startOffsetSeconds,
+    variables,
+    warnings,
+  };
 }
 
 function readRendition(rendition: types.Rendition, references: References, line: number): AudioRendition {

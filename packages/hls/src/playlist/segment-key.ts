@@ -12,6 +12,8 @@ export interface SegmentKey {
   readonly iv: Uint8Array | undefined;
   /** `identity` when the tag has no KEYFORMAT. */
   readonly keyFormat: string;
+  /** Of its tag in the playlist. */
+  readonly line: number;
 }
 
 /** The keys in force at one point of a playlist: at most one per KEYFORMAT. */
@@ -35,7 +37,13 @@ export function applyKeyTag(keys: KeySet, attributes: Attributes, place: KeyTagP
   const uri = attributes.get('URI');
   if (uri === undefined || uri === '') throw badKeyTag('EXT-X-KEY has no URI', place);
   const keyFormat = attributes.get('KEYFORMAT') ?? 'identity';
-  const key: SegmentKey = { method, uri: place.references.any(uri), iv: parseIv(attributes.get('IV'), place), keyFormat };
+  const key: SegmentKey = {
+    method,
+    uri: place.references.any(uri),
+    iv: parseIv(attributes.get('IV'), place),
+    keyFormat,
+    line: place.line,
+  };
   return keys.length === 0 || (keys.length === 1 && keys[0]?.keyFormat === keyFormat)
     ? [key]
     : [...keys.filter((other) => other.keyFormat !== keyFormat), key];
@@ -52,6 +60,16 @@ export function chooseKey(keys: KeySet): SegmentKey | undefined {
 /** Whether a key is whole-segment AES-128 with its bytes behind an http(s) URL. */
 export function isSupportedKey(key: SegmentKey): boolean {
   return key.method === 'AES-128' && key.keyFormat === 'identity' && /^https?:/u.test(key.uri);
+}
+
+/** Throws `hls/unsupported-encryption`, naming method and line, unless what is under `key` in the playlist at `url` can be decrypted. */
+export function checkSupported(key: SegmentKey, url: string): void {
+  if (isSupportedKey(key)) return;
+  const { keyFormat, line, method } = key;
+  const what =
+    method === 'AES-128' && keyFormat === 'identity' ? 'a key that is not behind http(s)' : `${method}, key format ${keyFormat}`;
+  const message = `playlist ${publicUrl(url)}, line ${line}: segments are encrypted with ${what}: only AES-128 with key format identity is played; choose a clear or AES-128 stream`;
+  throw new HlsError('hls/unsupported-encryption', message, { url, line });
 }
 
 /** The IV of a segment without an explicit one: its media sequence number as a big-endian 128-bit number (RFC 8216, 5.2). */

@@ -40,7 +40,7 @@ const firstPatienceUs = 250_000;
 /** An answer that took longer than this is not looked at. */
 const oldestAnswerUs = 2_000_000;
 const silentProbes = 3;
-const silentUs = 1_000_000;
+const silentUs = 500_000;
 const watchdogUs = 250_000;
 const suspendUs = 1_000_000;
 const burstPauseUs = 10_000_000;
@@ -63,6 +63,7 @@ export class ClockClient {
   #joinedUs: LocalUs;
   #sequence = 0;
   #lostInRow = 0;
+  #isSilent = false;
   #lastAnswerUs: LocalUs;
   #watched: { readonly localUs: LocalUs; readonly wallUs: number | undefined };
   #probeTimer: Disposable | undefined;
@@ -103,10 +104,11 @@ export class ClockClient {
     if (this.#isClosed || this.#unanswered.get(reply.sequence) !== reply.t1Us) return;
     this.#unanswered.delete(reply.sequence);
     this.#lostInRow = 0;
+    this.#isSilent = false;
     this.#lastAnswerUs = t4Us;
     const probe = completeProbe(reply, t4Us);
     if (probe !== undefined) this.#group.push(probe);
-    if (reply.sequence === this.#sequence) this.#proceed();
+    if (reply.sequence === this.#sequence && this.#sentInGroup > 0) this.#proceed();
   }
 
   /** Measures closely again: after a change of network, say. What is known stays. */
@@ -145,7 +147,8 @@ export class ClockClient {
 
   #giveUp(): void {
     this.#lostInRow += 1;
-    if (this.#lostInRow === silentProbes && this.#options.now() - this.#lastAnswerUs >= silentUs / 2) {
+    if (!this.#isSilent && this.#lostInRow >= silentProbes && this.#options.now() - this.#lastAnswerUs >= silentUs) {
+      this.#isSilent = true;
       this.#options.onEvent({ type: 'silent' });
     }
     this.#proceed();

@@ -83,18 +83,28 @@ export class ClockFilter {
     const hasJumped = this.#contradicts(best);
     if (hasJumped) this.reset();
     this.#validFromUs ??= best.atUs;
+    const leastBeforeUs = this.#delays.leastUs;
     this.#delays.add(best.atUs, best.delayUs);
     this.#envelope.add(group, best.atUs);
-    if (this.#kalman !== undefined && this.#isLate(best) && best.atUs - this.#kalman.atUs < hungryUs) return 'skipped';
+    this.#noticeDetour(leastBeforeUs);
+    const leastUs = this.#delays.leastUs ?? best.delayUs;
+    if (this.#kalman !== undefined && isLate(best.delayUs - leastUs, leastUs) && best.atUs - this.#kalman.atUs < hungryUs)
+      return 'skipped';
     const surprise = this.#weigh(best);
     const isOutside = this.#isOutsideEnvelope();
     if (hasJumped) return 'jumped';
     return surprise === 'surprising' || isOutside ? 'surprising' : 'accepted';
   }
 
-  #isLate({ delayUs }: Probe): boolean {
-    const leastUs = this.#delays.leastUs ?? delayUs;
-    return delayUs - leastUs > gate * Math.max(leastUs / 4, gateFloorUs);
+  /**
+   * When the least delay leaps, the path is another one, and the two may differ on one way only: the probes of now and those of before
+   * may tell offsets that are half of the leap apart. That is a step of the offset, and must not be taken for skew.
+   */
+  #noticeDetour(leastBeforeUs: number | undefined): void {
+    const leastUs = this.#delays.leastUs;
+    if (leastUs === undefined || leastBeforeUs === undefined) return;
+    const leapUs = Math.abs(leastUs - leastBeforeUs);
+    if (isLate(leapUs, Math.min(leastUs, leastBeforeUs))) this.#kalman?.doubtOffset(leapUs / 2);
   }
 
   /** The true offset lies within half the delay of every probe, and within the bound of the estimate. */
@@ -136,6 +146,11 @@ export class ClockFilter {
     this.#interval = this.#envelope.at(atUs, { skew, doubt: 3 * skewDeviation + pastWanderPpm * 1e-6 });
     return offsetUs < this.#interval.lowUs || offsetUs > this.#interval.highUs;
   }
+}
+
+/** Whether `waitedUs` more than the least delay is more than noise. */
+function isLate(waitedUs: number, leastUs: number): boolean {
+  return waitedUs > gate * Math.max(leastUs / 4, gateFloorUs);
 }
 
 /** How far the offset can be from an estimate, knowing an interval; nothing is known when the interval is empty. */

@@ -76,6 +76,11 @@ export class OffsetKalman {
     return isSurprising ? 'surprising' : 'expected';
   }
 
+  /** The offset may just have changed by about so much, but not its rate of change. */
+  doubtOffset(deviationUs: number): void {
+    this.#offsetVariance += deviationUs ** 2;
+  }
+
   #predict(atUs: LocalUs): void {
     const us = atUs - this.#atUs;
     const walk = skewWalk ** 2 * us;

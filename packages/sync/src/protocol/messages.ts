@@ -1,5 +1,6 @@
 import * as z from 'zod/mini';
 import { SyncError } from '../sync-error.ts';
+import type { Ticks } from '../musical/ticks.ts';
 import { sessionUs } from '../units.ts';
 import type { Timeline } from '../timeline.ts';
 import { commandSchema } from './commands.ts';
@@ -29,15 +30,17 @@ const timeline = z.pipe(
   z.transform((line): Timeline => ({ ...line, t0Us: sessionUs(line.t0Us) })),
 );
 
-/** A change of volume at session time `atUs`, or at a tick of the session's musical time. */
-const automationPoint = z
-  .object({
-    atUs: z.optional(z.int()),
-    tick: z.optional(nonNegative),
-    volumeDb: z.optional(volumeDb),
-    muted: z.optional(z.boolean()),
-  })
-  .check(z.refine(({ atUs, tick }) => (atUs === undefined) !== (tick === undefined)));
+const change = { volumeDb: z.optional(volumeDb), muted: z.optional(z.boolean()) };
+const automationPoint = z.union([
+  z.pipe(
+    z.object({ atUs: z.int(), tick: z.optional(z.undefined()), ...change }),
+    z.transform(({ atUs, ...rest }) => ({ ...rest, atUs: sessionUs(atUs) })),
+  ),
+  z.pipe(
+    z.object({ tick: nonNegative, atUs: z.optional(z.undefined()), ...change }),
+    z.transform(({ tick, ...rest }) => ({ ...rest, tick: tick as Ticks })),
+  ),
+]);
 
 const hostMessage = z.discriminatedUnion('type', [
   /** First of all: what the other end has to prove the secret for. */

@@ -66,6 +66,8 @@ export type SessionEvent =
   | { readonly type: 'moved'; readonly trackId: string; readonly index: number; readonly revision: number | undefined }
   /** The track of the timeline is another one now; those before it have been played. */
   | { readonly type: 'advanced'; readonly trackId: string | undefined }
+  /** Nothing plays any more; what was playing may be begun again. */
+  | { readonly type: 'stopped' }
   | { readonly type: 'lined'; readonly line: Timeline };
 
 /** A session before anybody joined. */
@@ -105,6 +107,8 @@ export function reduceSession(state: SessionState, event: SessionEvent): Session
       return move(state, event);
     case 'advanced':
       return advance(state, event.trackId);
+    case 'stopped':
+      return { ...state, currentId: undefined, revision: state.revision + 1 };
     case 'lined':
       if (state.line !== undefined && event.line.epoch <= state.line.epoch) {
         throw new SyncError('sync/stale-epoch', `timeline: epoch ${event.line.epoch} is not above ${state.line.epoch}`);
@@ -126,12 +130,12 @@ export function waitingFor(state: SessionState, hash: string): readonly SessionM
 
 /** The first track after the current one that has neither been played nor failed; without a current one, the first of all. */
 export function nextTrack(state: SessionState): SessionTrack | undefined {
-  const current = state.tracks.findIndex(({ trackId }) => trackId === state.currentId);
+  const current = state.currentId === undefined ? -1 : state.tracks.findIndex(({ trackId }) => trackId === state.currentId);
   return state.tracks.slice(current + 1).find(({ failure, isPlayed }) => failure === undefined && !isPlayed);
 }
 
-/** The session as its members see it. */
-export function viewOf(state: SessionState): SessionView {
+/** The session as others see it; what each node measures is left out where nobody looks at it. */
+export function viewOf(state: SessionState, { withReports = true }: { readonly withReports?: boolean } = {}): SessionView {
   const { currentId, line, maxNodes, members, name, revision, sessionId, tracks } = state;
   return {
     sessionId,
@@ -141,7 +145,7 @@ export function viewOf(state: SessionState): SessionView {
     state: currentId === undefined ? 'stopped' : (line?.state ?? 'stopped'),
     queue: tracks.map((track) => itemOf(state, track)),
     members: members.map(({ isConnected, name, nodeId, nodeNumber, report }): Member => {
-      return { nodeId, nodeNumber, name, isConnected, ...(report === undefined ? {} : { report }) };
+      return { nodeId, nodeNumber, name, isConnected, ...(report === undefined || !withReports ? {} : { report }) };
     }),
   };
 }

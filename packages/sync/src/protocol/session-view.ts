@@ -77,6 +77,8 @@ export const sessionViewSchema = z.object({
   /** Counts changes of the queue: an edit that names an older one is refused. */
   revision: nonNegative,
   state: z.enum(['playing', 'paused', 'stopped']),
+  /** Where the current track was when this was sent. */
+  positionSeconds: z.optional(z.number()),
   queue: z.array(queueItem).check(z.maxLength(MAX_QUEUE_ITEMS)),
   members: z.array(member).check(z.maxLength(MAX_NODES)),
   maxNodes: z.int().check(z.positive()),

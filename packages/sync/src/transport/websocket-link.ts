@@ -13,8 +13,8 @@ export interface Link<Incoming, Outgoing> {
   readonly remoteAddress: string;
   /** Sends now, or does nothing once the link has ended. */
   send(message: Outgoing): void;
-  /** The messages of the other end, in order; ends with the link, by return or by its error. To be consumed once. */
-  readonly messages: AsyncIterable<Incoming>;
+  /** The next message, in order; `undefined` after an orderly end. Rejects with the error that ended the link. One call at a time. */
+  receive(): Promise<Incoming | undefined>;
   /** Resolves when the link has ended, whoever ended it. */
   readonly ended: Promise<LinkEnd>;
   /** Sends what is queued, then ends the link. Idempotent. */
@@ -94,26 +94,24 @@ export function openLink<Incoming, Outgoing>(options: LinkOptions<Incoming>): Li
   });
   socket.on('close', (code: number) => {
     finish(
-      code === 1000 || code === 1005 ? undefined : new SyncError('sync/link-lost', `the connection with ${remoteAddress} broke`),
+      [1000, 1001, 1005].includes(code) ? undefined : new SyncError('sync/link-lost', `the connection with ${remoteAddress} broke`),
     );
   });
 
-  async function* messages(): AsyncGenerator<Incoming> {
+  const receive = async (): Promise<Incoming | undefined> => {
     for (;;) {
       const message = queue.shift();
-      if (message !== undefined) yield message;
-      else if (end !== undefined) break;
-      else {
-        wake = Promise.withResolvers<void>();
-        await wake.promise;
-      }
+      if (message !== undefined) return message;
+      if (end?.error !== undefined) throw end.error;
+      if (end !== undefined) return undefined;
+      wake = Promise.withResolvers<void>();
+      await wake.promise;
     }
-    if (end.error !== undefined) throw end.error;
-  }
+  };
 
   return {
     remoteAddress,
-    messages: messages(),
+    receive,
     ended: ended.promise,
     send(message) {
       if (end !== undefined) return;

@@ -15,8 +15,17 @@ export interface AcceptLinksOptions extends LinkTiming {
   readonly onLink: (link: Link<PeerMessage, HostMessage>) => void;
 }
 
-/** Accepts control channels on an HTTP server; other upgrades are refused. Disposing ends every channel. */
-export function acceptLinks({ server, onLink, ...timing }: AcceptLinksOptions): Disposable {
+/** The host's end of all control channels. */
+export interface LinkAcceptor extends AsyncDisposable {
+  /** Takes no more channels, lets those that are closing say their last words, and cuts off the rest. */
+  close(): Promise<void>;
+}
+
+/** Last words take a moment; who does not answer them is not waited for, in milliseconds. */
+const FAREWELL_MS = 300;
+
+/** Accepts control channels on an HTTP server; other upgrades are refused. */
+export function acceptLinks({ server, onLink, ...timing }: AcceptLinksOptions): LinkAcceptor {
   const sockets = new WebSocketServer({ noServer: true, maxPayload: MAX_MESSAGE_BYTES, perMessageDeflate: false });
   const upgrade = (request: IncomingMessage, stream: Duplex, head: Buffer): void => {
     stream.on('error', () => stream.destroy());
@@ -31,13 +40,17 @@ export function acceptLinks({ server, onLink, ...timing }: AcceptLinksOptions): 
     });
   };
   server.on('upgrade', upgrade);
-  return {
-    [Symbol.dispose]() {
-      server.off('upgrade', upgrade);
-      for (const socket of sockets.clients) socket.terminate();
-      sockets.close();
-    },
+  const close = async (): Promise<void> => {
+    server.off('upgrade', upgrade);
+    const open = [...sockets.clients];
+    const gone = Promise.all(open.map((socket) => new Promise((resolve) => socket.once('close', resolve))));
+    const cut = setTimeout(() => open.forEach((socket) => socket.terminate()), FAREWELL_MS);
+    for (const socket of open) if (socket.readyState === socket.OPEN) socket.close(1001);
+    await gone;
+    clearTimeout(cut);
+    sockets.close();
   };
+  return { close, [Symbol.asyncDispose]: close };
 }
 
 function refusal(request: IncomingMessage, connectionCount: number): string | undefined {

@@ -37,20 +37,12 @@ async function startHost(timing: LinkTiming = {}): Promise<TestHost> {
       return link === undefined ? new Promise((resolve) => waiting.push(resolve)) : Promise.resolve(link);
     },
     async [Symbol.asyncDispose]() {
-      links[Symbol.dispose]();
+      await links.close();
       server.closeAllConnections();
       server.close();
       await once(server, 'close');
     },
   };
-}
-
-async function next<Message>(
-  link: Link<Message, never> | Link<Message, HostMessage> | Link<Message, PeerMessage>,
-): Promise<Message> {
-  const result = await link.messages[Symbol.asyncIterator]().next();
-  if (result.done === true) throw new Error('the link has ended');
-  return result.value;
 }
 
 describe('a control channel', () => {
@@ -63,12 +55,12 @@ describe('a control channel', () => {
     });
     const link = await connectLink({ host: '127.0.0.1', port: host.port });
     const other = await accepting;
-    expect([await next(link), await next(link)]).toEqual([
+    expect([await link.receive(), await link.receive()]).toEqual([
       { type: 'end', reason: 'one' },
       { type: 'end', reason: 'two' },
     ]);
     link.send({ type: 'bye', reason: 'x' });
-    expect(await next(other)).toEqual({ type: 'bye', reason: 'x' });
+    expect(await other.receive()).toEqual({ type: 'bye', reason: 'x' });
     link.close();
     expect(await other.ended).toEqual({ error: undefined });
     expect(await link.ended).toEqual({ error: undefined });
@@ -99,7 +91,7 @@ describe('a control channel', () => {
     const third = await host.accepted();
     for (let beat = 0; beat < 50; beat++) await once(socket, 'ping');
     link.send({ type: 'bye', reason: 'still here' });
-    expect(await next(other)).toEqual({ type: 'bye', reason: 'still here' });
+    expect(await other.receive()).toEqual({ type: 'bye', reason: 'still here' });
     third.close();
   });
 
