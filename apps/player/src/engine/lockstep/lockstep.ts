@@ -63,6 +63,7 @@ export class Lockstep {
   #head = 0;
   #voices: readonly Voice[] = [];
   #correctionPpm = 0;
+  #isSnapping = false;
   #underruns = 0;
   #snaps = 0;
 
@@ -85,7 +86,7 @@ export class Lockstep {
       rampFrames: this.#rampFrames,
       findFeed,
       onCue: (frame, cue) => this.#cues.push({ frame, cue }),
-      onBegin: () => this.#loop.restart(),
+      onBegin: () => this.#onBegin(),
     });
   }
 
@@ -220,6 +221,12 @@ export class Lockstep {
     this.#voices = fadingOut(this.#voices, this.#head, Math.round(fadeSeconds * this.#options.format.sampleRate));
   }
 
+  /** After a jump of the loop's own the error is known: to measure it again would be to jump again. */
+  #onBegin(): void {
+    if (!this.#isSnapping) this.#loop.restart();
+    this.#isSnapping = false;
+  }
+
   #steer(): void {
     const main = mainOf(this.#voices);
     const line = this.#leader.lineFor(this.#plan, this.#head);
@@ -235,6 +242,7 @@ export class Lockstep {
     if (snap !== undefined) {
       this.#snaps += 1;
       this.#options.onEvent({ type: 'snapped', byUs: snap.byUs });
+      this.#isSnapping = true;
       this.#jump(snapSeconds);
       return;
     }
