@@ -28,6 +28,8 @@ const snapcastPort = 17_494;
 
 /** One set of players for the length of a take. */
 interface Players extends AsyncDisposable {
+  /** Lets them sound. */
+  begin(): Promise<void>;
   /** What the players say of themselves at the end, for the table. */
   report(): string;
 }
@@ -44,6 +46,8 @@ interface Take {
   readonly directory: string;
   readonly wavPath: string;
   readonly rawPath: string;
+  /** Aborts when the bench is told to end. */
+  readonly signal: AbortSignal;
 }
 
 const rows: readonly Row[] = [
@@ -58,14 +62,19 @@ const rows: readonly Row[] = [
 export async function run(options: readonly string[]): Promise<void> {
   const { values } = parseArgs({
     args: [...options],
-    options: { minutes: { type: 'string', default: '1' }, rows: { type: 'string', default: rows.map((row) => row.name).join(',') } },
+    options: {
+      minutes: { type: 'string', default: '1' },
+      rows: { type: 'string', default: rows.map((row) => row.name).join(',') },
+    },
   });
   const seconds = Number(values.minutes) * 60;
   const wanted = values.rows.split(',');
+  const interrupted = new AbortController();
+  for (const name of ['SIGINT', 'SIGTERM'] as const) process.once(name, () => interrupted.abort());
   const directory = await mkdtemp(path.join(os.tmpdir(), 'tutti-sync-'));
   try {
     await using rig = await startRig(directory, nodeCount);
-    const take: Take = { rig, directory, ...(await makeMusic(directory, seconds + 30)) };
+    const take: Take = { rig, directory, signal: interrupted.signal, ...(await makeMusic(directory, seconds + 30)) };
     process.stdout.write(`${nodeCount} nodes, ${values.minutes} min a row, spread between the outputs in µs\n\n`);
     process.stdout.write(`${'player'.padEnd(32)}  start     p50     p95     max  windows  by itself\n`);
     for (const row of rows) {
@@ -81,9 +90,10 @@ export async function run(options: readonly string[]): Promise<void> {
 async function measure(row: Row, take: Take, seconds: number): Promise<{ measurement: Measurement; report: string }> {
   const loops = row.isBusy ? [busyLoop(), busyLoop()] : [];
   try {
-    const stopRecording = await take.rig.record();
     await using players = await row.start(take);
-    await setTimeout(seconds * 1000);
+    const stopRecording = await take.rig.record();
+    await players.begin();
+    await setTimeout(seconds * 1000, undefined, { signal: take.signal });
     const measurement = await stopRecording();
     return { measurement, report: players.report() };
   } finally {
@@ -126,9 +136,14 @@ async function startNodes({ rig, wavPath }: Take, lastNodePpm: number): Promise<
         statuses[node - 1] = `p95 ${status.alignP95Us?.toFixed(0) ?? '–'}, ${status.underruns} underruns, ${status.snaps} snaps`;
     });
   }
-  const t0Us = Number(process.hrtime.bigint() / 1000n) + leadUs;
-  for (const child of children) child.stdin?.write(`${t0Us}\n`);
-  return { report: () => statuses.join('; '), [Symbol.asyncDispose]: () => endAll(children) };
+  return {
+    async begin() {
+      const t0Us = Number(process.hrtime.bigint() / 1000n) + leadUs;
+      for (const child of children) child.stdin?.write(`${t0Us}\n`);
+    },
+    report: () => statuses.join('; '),
+    [Symbol.asyncDispose]: () => endAll(children),
+  };
 }
 
 async function startSnapcast({ rig, directory, rawPath }: Take): Promise<Players> {
@@ -143,15 +158,18 @@ async function startSnapcast({ rig, directory, rawPath }: Take): Promise<Players
       `source = file://${rawPath}?name=take&sampleformat=${sampleRate}:16:2&codec=pcm`,
     ].join('\n'),
   );
-  const children = [spawn('snapserver', ['-c', config, '--logging.sink', 'null'], { stdio: 'ignore' })];
-  for (let node = 1; node <= nodeCount; node += 1) {
-    const env = await rig.playerEnvironment(node);
-    const who = ['-i', String(node), '--hostID', `node${node}`];
-    const where = ['-h', '127.0.0.1', '-p', String(snapcastPort)];
-    children.push(spawn('snapclient', [...who, ...where, '-s', 'default', '--logsink', 'null'], { env, stdio: 'ignore' }));
-  }
-  await Promise.race([setTimeout(500), ...children.map(failed)]);
-  return { report: () => '', [Symbol.asyncDispose]: () => endAll(children) };
+  const server = spawn('snapserver', ['-c', config, '--logging.sink', 'null'], { stdio: 'ignore' });
+  const children = [server];
+  const begin = async (): Promise<void> => {
+    for (let node = 1; node <= nodeCount; node += 1) {
+      const env = await rig.playerEnvironment(node);
+      const who = ['-i', String(node), '--hostID', `node${node}`];
+      const where = ['-h', '127.0.0.1', '-p', String(snapcastPort)];
+      children.push(spawn('snapclient', [...who, ...where, '-s', 'default', '--logsink', 'null'], { env, stdio: 'ignore' }));
+    }
+    await Promise.race([setTimeout(500), ...children.map(failed)]);
+  };
+  return { begin, report: () => '', [Symbol.asyncDispose]: () => endAll(children) };
 }
 
 function busyLoop(): ChildProcess {

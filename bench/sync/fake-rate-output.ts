@@ -47,7 +47,10 @@ export function withFakeRate(output: TimedOutput, ppm: number): TimedOutput {
     place(startFrame, samples) {
       silence(endFaked, startFrame);
       for (let index = 0; index < samples.length / channelCount; index += 1) {
-        kept.set(samples.subarray(index * channelCount, (index + 1) * channelCount), ((startFrame + index) % keptFrames) * channelCount);
+        kept.set(
+          samples.subarray(index * channelCount, (index + 1) * channelCount),
+          ((startFrame + index) % keptFrames) * channelCount,
+        );
       }
       const isContiguous = startFrame === endFaked;
       endFaked = startFrame + samples.length / channelCount;

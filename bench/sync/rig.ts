@@ -39,7 +39,8 @@ interface Measured {
 /** Starts the rig with PipeWire in `directory`. Throws an `Error` that names the Debian packages when something is missing. */
 export async function startRig(directory: string, nodeCount: number): Promise<Rig> {
   const source = process.env['TUTTI_RIG'] ?? defaultRig;
-  if (!existsSync(path.join(source, 'start-rig.sh'))) throw new Error(`no rig in ${source}: set TUTTI_RIG to the directory of its scripts`);
+  if (!existsSync(path.join(source, 'start-rig.sh')))
+    throw new Error(`no rig in ${source}: set TUTTI_RIG to the directory of its scripts`);
   const plugin = await findAlsaPlugin();
   const scripts = path.join(directory, 'rig');
   await cp(source, scripts, { recursive: true });
@@ -97,7 +98,9 @@ async function findAlsaPlugin(): Promise<string> {
   const { stdout } = await run('sh', ['-c', `ls /usr/lib/*/${alsaPlugin} 2>/dev/null || true`]);
   const found = stdout.split('\n')[0] ?? '';
   if (found !== '') return found;
-  throw new Error('no ALSA plugin of PipeWire: unpack Debian’s pipewire-alsa (dpkg -x) and set RIG_PW_ALSA to its libasound_module_pcm_pipewire.so');
+  throw new Error(
+    'no ALSA plugin of PipeWire: unpack Debian’s pipewire-alsa (dpkg -x) and set RIG_PW_ALSA to its libasound_module_pcm_pipewire.so',
+  );
 }
 
 /** The `export A=b C=d` lines of the rig. */

@@ -259,6 +259,11 @@ export class Lockstep {
   }
 
   #measure(heardFrame: number): void {
+    // A device that nobody sees is not in step, whatever its last map says.
+    if (!this.#clock.isObserved(this.#options.nowUs())) {
+      this.#alignment.clear();
+      return;
+    }
     const frame = Math.round(heardFrame);
     const stretch = this.#placed.at(frame);
     const voice = mainOf(stretch?.voices ?? []);
