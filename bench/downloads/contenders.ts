@@ -1,11 +1,14 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
-import { sha256, type MediaSet } from './media-set.ts';
+import { SEGMENT_SECONDS, sha256, type MediaSet } from './media-set.ts';
 import { runProgram, versionOf, type ProgramResult } from './run-program.ts';
 
 /** Connections of every contender that takes a number. */
 const CONNECTIONS = 6;
 const LAUNCHER = resolve(import.meta.dirname, '../../apps/player/bin/tutti.js');
+
+/** Of AAC-LC. */
+const FRAMES_PER_PACKET = 1024;
 
 /** What one download is about. */
 export interface Job {
@@ -52,10 +55,15 @@ const ffmpeg: Contender = {
   download: ({ home, url }, options) =>
     runProgram('ffmpeg', ['-nostdin', '-v', 'error', '-y', '-i', url, '-c', 'copy', join(home, 'out.mka')], { home, ...options }),
   async arrived({ home, set }) {
-    const parameters = ['-v', 'error', '-show_entries', 'format=duration', '-of', 'csv=p=0', join(home, 'out.mka')];
-    const { stdout } = await runProgram('ffprobe', parameters, { home });
+    // Its packets are counted: the duration that it writes hides the holes.
+    const wanted = ['-count_packets', '-show_entries', 'stream=sample_rate,nb_read_packets', '-of', 'json'];
+    const { stdout } = await runProgram('ffprobe', ['-v', 'error', ...wanted, join(home, 'out.mka')], { home });
+    const { streams = [] } = JSON.parse(stdout === '' ? '{}' : stdout) as {
+      streams?: { sample_rate: string; nb_read_packets: string }[];
+    };
+    const seconds = streams.map((stream) => (Number(stream.nb_read_packets) * FRAMES_PER_PACKET) / Number(stream.sample_rate));
     const segments = set.sha256s.length - (set.name === 'fMP4' ? 1 : 0);
-    return `${Number(stdout).toFixed(0)} s of ${segments * 4} s`;
+    return `${(seconds[0] ?? 0).toFixed(0)} s of ${segments * SEGMENT_SECONDS} s`;
   },
 };
 

@@ -7,7 +7,7 @@ import { fixturePath } from '@tutti/fixtures';
 
 /** Segments of a set: twenty minutes in pieces of four seconds. */
 export const SEGMENT_COUNT = 301;
-const SEGMENT_SECONDS = 4;
+export const SEGMENT_SECONDS = 4;
 /** How often the segments of a set are there again in its long playlist, under other names. */
 const COPIES = 10;
 

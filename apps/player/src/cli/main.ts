@@ -85,6 +85,7 @@ function addWarm(program: Command): void {
         .argParser((text) => (text === 'all' ? text : parseVariant(text)))
         .default('auto'),
     )
+    .addOption(languageOption())
     .addOption(envOption('--concurrency <n>', 'requests at once, at most 6 to one server').argParser(parseCount).default(6))
     .addOption(envOption('--pin', 'never evict what was fetched'))
     .addOption(envOption('--until-now', 'take what a live stream holds by now'))

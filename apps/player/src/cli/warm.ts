@@ -14,6 +14,7 @@ import { warmSources, type WarmSources } from './warm-sources.ts';
 export interface WarmCommandOptions extends CommonOptions {
   readonly from?: string;
   readonly variants: WarmVariants;
+  readonly language?: string;
   readonly concurrency: number;
   readonly pin?: boolean;
   readonly untilNow?: boolean;
@@ -39,6 +40,7 @@ async function fetch({ bad, urls }: WarmSources, options: WarmCommandOptions, se
   const reports = await warm(urls, {
     cache,
     variants: options.variants,
+    ...(options.language === undefined ? {} : { language: options.language }),
     concurrency: options.concurrency,
     untilNow: options.untilNow ?? false,
     pins: options.pin ?? false,
@@ -87,7 +89,13 @@ async function plan({ bad, urls }: WarmSources, options: WarmCommandOptions, ses
   const { reporter, signal } = session;
   const { planWarm } = await import('../media/warm-plan.ts');
   const cache: Cache = await session.cache();
-  const plans = await planWarm(urls, { cache, variants: options.variants, untilNow: options.untilNow ?? false, signal });
+  const plans = await planWarm(urls, {
+    cache,
+    variants: options.variants,
+    ...(options.language === undefined ? {} : { language: options.language }),
+    untilNow: options.untilNow ?? false,
+    signal,
+  });
   for (const each of plans) tellPlan(each, reporter);
   const known = plans.filter(({ error, missing }) => error === undefined && missing.length === 0).length;
   const failed = plans.length + bad.length - known;

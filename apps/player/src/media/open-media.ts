@@ -22,6 +22,8 @@ export interface OpenMediaOptions {
   readonly onEvent?: (event: HlsEvent) => void;
   /** Take a live or event playlist as it stands now, instead of refusing it. Default false. */
   readonly allowsUnfinished?: boolean;
+  /** Fetch keys as soon as a playlist announces them. Default true. */
+  readonly prefetchKeys?: boolean;
   /** BCP 47 tag of the HLS audio rendition, where there is one in it. */
   readonly language?: string;
   readonly signal?: AbortSignal;
@@ -61,7 +63,7 @@ async function openUrl(url: string, cache: MediaCache, options: OpenMediaOptions
 
 /** Opens a URL that is known to be a playlist, as `openMedia` does. */
 export async function openHlsUrl(url: string, cache: MediaCache, options: OpenMediaOptions): Promise<HlsSource> {
-  const { allowsUnfinished = false, language, onEvent, variant = 'auto' } = options;
+  const { allowsUnfinished = false, language, onEvent, prefetchKeys = true, variant = 'auto' } = options;
   const signal = options.signal ?? neverAborted;
   const { openHls } = await import('@tutti/hls');
   const asset = await cache.store.asset(url, { signal });
@@ -70,7 +72,8 @@ export async function openHlsUrl(url: string, cache: MediaCache, options: OpenMe
     const { client } = cache;
     const audio = language === undefined ? {} : { language };
     const hooks = onEvent === undefined ? {} : { onEvent };
-    return closingToo(await openHls({ url, asset, client, throughput, variant, audio, allowsUnfinished, signal, hooks }), asset);
+    const choices = { variant, audio, allowsUnfinished, prefetchKeys };
+    return closingToo(await openHls({ url, asset, client, throughput, ...choices, signal, hooks }), asset);
   } catch (error) {
     await asset.close();
     throw error;

@@ -8,6 +8,8 @@ export interface WarmPlanOptions {
   readonly cache: Cache;
   /** Default `auto`. */
   readonly variants?: WarmVariants;
+  /** BCP 47 tag of the HLS audio rendition, where there is one in it. */
+  readonly language?: string;
   /** Default false. */
   readonly untilNow?: boolean;
   readonly signal?: AbortSignal;
@@ -45,11 +47,18 @@ const nothingKnown: FillPlan = {
 };
 
 async function planOne(source: string, options: WarmPlanOptions): Promise<FillPlan> {
-  const { cache, signal, untilNow = false, variants = 'auto' } = options;
+  const { cache, language, signal, untilNow = false, variants = 'auto' } = options;
   const abort = signal === undefined ? {} : { signal };
   if (!/\.m3u8$/i.test(pathOf(source)) && !(await isKnownPlaylist(source, options))) return planFile(source, options);
   const variant = variants === 'all' ? 'lowest' : variants;
-  await using media = await openHlsUrl(source, cache, { cache, variant, allowsUnfinished: untilNow, ...abort });
+  await using media = await openHlsUrl(source, cache, {
+    cache,
+    variant,
+    ...(language === undefined ? {} : { language }),
+    allowsUnfinished: untilNow,
+    prefetchKeys: false,
+    ...abort,
+  });
   return media.plan({ variants: variants === 'all' ? 'all' : 'selected', ...abort });
 }
 

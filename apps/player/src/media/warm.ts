@@ -14,6 +14,8 @@ export interface WarmOptions {
   readonly cache: Cache;
   /** Default `auto`. */
   readonly variants?: WarmVariants;
+  /** BCP 47 tag of the HLS audio rendition, where there is one in it. */
+  readonly language?: string;
   /** Requests under way at once, for all sources together; the client's own limits hold as well. Default 6. */
   readonly concurrency?: number;
   /** Take what a live or event playlist holds by now, instead of refusing it. Default false. */
@@ -147,14 +149,18 @@ async function warmOne(source: string, job: WarmJob): Promise<WarmReport> {
 }
 
 async function fetchOne(source: string, job: WarmJob): Promise<typeof nothingDone> {
-  const { cache, held, limit, onFill, signal, untilNow = false, variants = 'auto' } = job;
+  const { cache, held, language, limit, onFill, signal, untilNow = false, variants = 'auto' } = job;
   const abort = signal === undefined ? {} : { signal };
   held.push(await cache.store.asset(source, abort));
   const opening = await limit.acquire(signal);
   const variant = variants === 'all' ? 'lowest' : variants;
-  await using media = await openMedia(source, { cache, variant, allowsUnfinished: untilNow, ...abort }).finally(() =>
-    opening[Symbol.dispose](),
-  );
+  await using media = await openMedia(source, {
+    cache,
+    variant,
+    ...(language === undefined ? {} : { language }),
+    allowsUnfinished: untilNow,
+    ...abort,
+  }).finally(() => opening[Symbol.dispose]());
   const report = await media.fill({
     limit,
     variants: variants === 'all' ? 'all' : 'selected',

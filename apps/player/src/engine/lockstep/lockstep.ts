@@ -1,10 +1,8 @@
-import { DriftLoop, planFrom, planWith } from '@tutti/sync';
-import type { ClockMap, DeviceSample, LocalUs, SessionUs, Timeline, TimelinePlan } from '@tutti/sync';
+import { AutomationLane, DriftLoop, GainCurve, planFrom, planWith } from '@tutti/sync';
+import type { ClockMap, DeviceSample, LocalUs, PlacedAutomation, SessionUs, Timeline, TimelinePlan } from '@tutti/sync';
 import type { PcmFormat } from '../../output/output.ts';
 import type { TimedOutput } from '../../output/timed-output.ts';
 import { AlignmentLog } from './alignment-log.ts';
-import { AutomationTrack, type LevelPoint } from './automation-track.ts';
-import { GainCurve } from './gain-curve.ts';
 import { framesPerSecond, wantedUs } from './line-place.ts';
 import { NodeClock } from './node-clock.ts';
 import { PlacedLog } from './placed-voices.ts';
@@ -52,7 +50,7 @@ export class Lockstep {
   readonly #leader: VoiceLeader;
   readonly #loop = new DriftLoop();
   readonly #volume: GainCurve;
-  readonly #automation = new AutomationTrack();
+  readonly #automation = new AutomationLane();
   readonly #alignment = new AlignmentLog();
   readonly #placed = new PlacedLog();
   readonly #rampFrames: number;
@@ -149,7 +147,7 @@ export class Lockstep {
     this.#volume.set(this.#head, decibels);
   }
 
-  automate(points: readonly LevelPoint[]): void {
+  automate(points: readonly PlacedAutomation[]): void {
     const fromUs = this.#automation.add(points);
     if (fromUs !== undefined) this.#takeBack(fromUs);
   }
