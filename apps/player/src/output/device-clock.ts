@@ -109,8 +109,10 @@ export class DeviceClock {
     const since = monotonicUs();
     for (let before = since; ;) {
       signal.throwIfAborted();
+      const current = this.#options.readFrame();
+      // Read in this order, a thread that is put to sleep between the two makes the moment late, not early.
       const now = monotonicUs();
-      if (this.#options.readFrame() !== frame) return now - before <= longestGapUs ? now : undefined;
+      if (current !== frame) return now - before <= longestGapUs ? now : undefined;
       before = now;
       if (now - since < stallUs) await setImmediate(undefined, { signal });
       else await setTimeout(settleMs, undefined, { signal, ref: false });
