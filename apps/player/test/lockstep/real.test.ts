@@ -9,12 +9,12 @@ import { monotonicUs } from '../../src/output/monotonic-clock.ts';
 import { createNullOutput } from '../../src/output/null.ts';
 import { playing } from './party.ts';
 
-/** Every event up to the end of a track. */
+/** The tracks that started and ended, up to the end of one of them. */
 async function eventsUntilEnd(player: PartyPlayer, trackId: string): Promise<readonly PartyPlayerEvent[]> {
   const events: PartyPlayerEvent[] = [];
   const { promise, resolve } = Promise.withResolvers<void>();
   using _listener = player.on((event) => {
-    events.push(event);
+    if (event.type === 'started' || event.type === 'ended') events.push(event);
     if (event.type === 'ended' && event.trackId === trackId) resolve();
   });
   await promise;
