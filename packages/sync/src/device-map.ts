@@ -66,6 +66,7 @@ export class DeviceMap {
   #prior = { slope: 0, slopeDeviation: crystalPpm };
   #line: Line | undefined;
   #isStale = false;
+  #lastFrame = Number.NEGATIVE_INFINITY;
 
   constructor(options: DeviceMapOptions) {
     const { onStep, ...rest } = options;
@@ -92,13 +93,13 @@ export class DeviceMap {
     return this.#fit()?.deviation;
   }
 
-  /** Takes one observation. Observations come in order; one that lies before the last is ignored. */
+  /** Takes one observation. Frames only rise: one that was seen before says nothing but that the poll came later, and is ignored. */
   add(sample: DeviceSample): void {
+    if (sample.deviceFrame <= this.#lastFrame) return;
+    this.#lastFrame = sample.deviceFrame;
     this.#anchor ??= sample;
     const line = this.#fit();
     const residual = this.#residualOf(sample);
-    const last = this.#bins.at(-1)?.samples.at(-1);
-    if (last !== undefined && residual.seconds < last.seconds) return;
     const shiftUs = line === undefined ? 0 : residual.lateUs - line.at(residual.seconds);
     if (Math.abs(shiftUs) < this.#stepUs) {
       this.#shifted = [];
@@ -135,6 +136,7 @@ export class DeviceMap {
     this.#bins = [];
     this.#shifted = [];
     this.#line = undefined;
+    this.#lastFrame = Number.NEGATIVE_INFINITY;
   }
 
   get #stepUs(): number {
@@ -143,7 +145,9 @@ export class DeviceMap {
 
   #reanchor(atUs: LocalUs): void {
     const moved = this.#shifted;
+    const lastFrame = this.#lastFrame;
     this.reset();
+    this.#lastFrame = lastFrame;
     this.#anchor = moved[0]?.sample;
     for (const { sample } of moved) this.#keep(this.#residualOf(sample), sample.localUs);
     this.#refit();
