@@ -106,7 +106,8 @@ export class DeviceMap {
       this.#keep(residual, sample.localUs);
       return;
     }
-    if (shiftUs * (this.#shifted[0]?.shiftUs ?? shiftUs) < 0) this.#shifted = [];
+    // A device that stumbles again has not come to rest yet.
+    if (Math.abs(shiftUs - (this.#shifted.at(-1)?.shiftUs ?? shiftUs)) >= this.#stepUs) this.#shifted = [];
     this.#shifted.push({ sample, shiftUs });
     if (this.#shifted.length >= stepSamples) this.#reanchor(sample.localUs);
   }
@@ -189,7 +190,7 @@ export class DeviceMap {
       const flat = samples.map((sample) => sample.lateUs - slope * (sample.seconds - seconds));
       return { x: seconds, y: quantile(flat, this.#options.envelope), weight: samples.length };
     });
-    this.#line = fitLine(points, { ...this.#prior, noise: binNoiseUs });
+    this.#line = fitLine(points, { ...this.#prior, noise: binNoiseUs, slopeLimit: 3 * crystalPpm });
   }
 
   #rememberRate(): void {
