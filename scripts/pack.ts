@@ -1,4 +1,5 @@
-// Builds every publishable package: JavaScript and types instead of TypeScript, one tarball each, in dist/ or the folder given.
+// Builds every publishable package, or those given after the folder: JavaScript and types instead of TypeScript, one tarball each, in
+// dist/ or the folder given.
 import { execFileSync } from 'node:child_process';
 import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
@@ -20,10 +21,15 @@ const packages = [
   'apps/player',
 ];
 
+const wanted = process.argv.slice(3);
+const unknown = wanted.find((folder) => !packages.includes(folder));
+if (unknown !== undefined) throw new Error(`pack: no package ${unknown}; there are ${packages.join(', ')}`);
+const chosen = wanted.length === 0 ? packages : packages.filter((folder) => wanted.includes(folder));
+
 interface PackageJson {
   name: string;
   version: string;
-  exports: Record<string, unknown>;
+  exports: Record<string, Entry>;
   files?: string[];
   repository?: unknown;
 }
@@ -32,7 +38,7 @@ rmSync(output, { recursive: true, force: true });
 mkdirSync(output, { recursive: true });
 mkdirSync(path.join(stage, 'node_modules/@tutti'), { recursive: true });
 try {
-  for (const folder of packages) console.log(path.relative(process.cwd(), pack(folder)));
+  for (const folder of chosen) console.log(path.relative(process.cwd(), pack(folder)));
 } finally {
   rmSync(stage, { recursive: true });
 }
@@ -50,9 +56,7 @@ function pack(folder: string): string {
   symlinkSync(target, path.join(stage, 'node_modules', description.name));
   compile(target);
   rewriteUrls(target);
-  description.exports = Object.fromEntries(
-    Object.entries(description.exports).map(([name, entry]) => [name, distEntry(String(entry))]),
-  );
+  description.exports = Object.fromEntries(Object.entries(description.exports).map(([name, entry]) => [name, distEntry(entry)]));
   description.files = ['dist', 'bin', 'wasm', 'demo', 'LICENSE*', 'NOTICE*'].filter(
     (name) => name.includes('*') || existsSync(path.join(target, name)),
   );
@@ -91,7 +95,12 @@ function rewriteUrls(target: string): void {
   }
 }
 
-function distEntry(source: string): Record<string, string> {
+type Entry = string | { readonly [condition: string]: Entry };
+
+/** The compiled file and its types, below each condition. */
+function distEntry(source: Entry): Entry {
+  if (typeof source !== 'string')
+    return Object.fromEntries(Object.entries(source).map(([condition, entry]) => [condition, distEntry(entry)]));
   const compiled = source.replace('./src/', './dist/').replace(/\.ts$/, '');
   return { types: `${compiled}.d.ts`, default: `${compiled}.js` };
 }
