@@ -1,4 +1,5 @@
 import type { AssetStore, CacheUsage } from '@tutti/assets';
+import type { ThroughputMemory } from '@tutti/hls';
 import type { HttpClient } from '@tutti/net';
 import { defaultDirectories } from './directories.ts';
 
@@ -38,6 +39,8 @@ export interface Cache extends AsyncDisposable {
   readonly store: AssetStore;
   /** `undefined` offline. */
   readonly client: HttpClient | undefined;
+  /** What was measured of each origin so far; made when first asked for. */
+  readonly throughput: () => Promise<ThroughputMemory>;
   /** Ends the network requests, then checkpoints and releases the store. Idempotent. */
   close(): Promise<void>;
 }
@@ -62,5 +65,8 @@ export async function openCache(options: CacheOptions = {}): Promise<Cache> {
     await client?.close();
     await store.close();
   };
-  return { store, client, close, [Symbol.asyncDispose]: close };
+  let memory: Promise<ThroughputMemory> | undefined;
+  const throughput = (): Promise<ThroughputMemory> =>
+    (memory ??= import('@tutti/hls').then(({ ThroughputMemory }) => new ThroughputMemory()));
+  return { store, client, throughput, close, [Symbol.asyncDispose]: close };
 }

@@ -14,6 +14,7 @@ export { Decoder, type DecoderOptions } from './decoder.ts';
 export { fileByteSource, fileSpec } from './file-source.ts';
 export { readTags, type Artwork, type FileTags } from './file-tags.ts';
 export { GrowingBytes } from './growing-source.ts';
+export { Interpolator, type Interpolation } from './interpolator.ts';
 export { loudnessFacts, type LoudnessFacts } from './loudness-facts.ts';
 export type { MediaHint } from './media-hint.ts';
 export { toInt16, toInt24, type IntegerOptions } from './pcm-integers.ts';

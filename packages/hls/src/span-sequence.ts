@@ -1,11 +1,13 @@
 import type { ResourceLease } from '@tutti/assets';
 import type { MediaHint } from '@tutti/decode';
 import type { MediaSourceEvent, MediaSpan } from '@tutti/stream';
+import { initTarget, segmentTarget } from './fetch-target.ts';
+import type { FetchTarget } from './fetch-target.ts';
 import { gapSpan, HeldLease, HlsSpan } from './hls-span.ts';
 import type { MediaSegment } from './playlist/playlist.ts';
-import { initTarget, segmentTarget } from './segment-fetch.ts';
-import type { FetchTarget, SegmentFetcher } from './segment-fetch.ts';
+import type { SegmentFetcher } from './segment-fetch.ts';
 import { formatByName, SNIFF_BYTES, sniffFormat } from './segment-format.ts';
+import { PlayHead } from './play-head.ts';
 import type { FeedPart, LookAhead } from './span-feed.ts';
 import { segmentAt, segmentStartingAt } from './stretches.ts';
 import type { Stretch } from './stretches.ts';
@@ -39,6 +41,7 @@ export class SpanSequence {
   readonly #options: SpanSequenceOptions;
   /** The variant that takes over where the present span was cut short. */
   #successor: LoadedVariant | undefined;
+  readonly #playHead = new PlayHead();
   #isBuffering = false;
 
   constructor(options: SpanSequenceOptions) {
@@ -51,12 +54,11 @@ export class SpanSequence {
     let seconds = Math.max(0, startSeconds);
     let index = segmentAt(variant.playlist, seconds);
     let isMidStream = seconds > 0;
-    variants.restart(seconds);
     // Offline it depends on the place which variant is there.
     const segmentStart = variant.playlist.segments[index]?.startSeconds ?? seconds;
-    const stored = variants.isOffline ? await variants.next(segmentStart, signal) : undefined;
+    const stored = variants.isOffline ? await variants.next({ seconds: segmentStart, bufferSeconds: 0, signal }) : undefined;
     if (stored !== undefined) {
-      variants.apply(stored, seconds);
+      variants.apply(stored);
       variant = stored;
       index = segmentAt(variant.playlist, seconds);
     }
@@ -82,7 +84,7 @@ export class SpanSequence {
         this.#successor = undefined;
         if (cut === undefined || successor === undefined) index = stretch.end;
         else {
-          variants.apply(successor, cut.startSeconds);
+          variants.apply(successor);
           variant = successor;
           index = segmentStartingAt(variant.playlist, cut.startSeconds);
         }
@@ -143,6 +145,7 @@ export class SpanSequence {
       label,
       hint,
       lookAhead,
+      playHead: this.#playHead,
       parts,
       startSeconds,
       offsetSeconds: Math.max(0, seconds - startSeconds),
@@ -151,8 +154,8 @@ export class SpanSequence {
       mayEndEarly: variants.canSwitch,
       acquire: async (target, isDemanded, signal) =>
         (target.name === segmentTarget(firstSegment).name ? lease.take() : undefined) ?? this.#acquire(target, isDemanded, signal),
-      endsBefore: async (segment) => {
-        const successor = await variants.next(segment.startSeconds, undefined);
+      endsBefore: async (segment, bufferSeconds) => {
+        const successor = await variants.next({ seconds: segment.startSeconds, bufferSeconds, signal: undefined });
         if (successor !== undefined) this.#successor = successor;
         return successor !== undefined;
       },

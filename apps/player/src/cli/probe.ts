@@ -1,13 +1,12 @@
 import { fileByteSource, readTags, type Artwork, type TrackInfo } from '@tutti/decode';
 import type { MediaSource } from '@tutti/stream';
-import type { VariantChoice } from '../media/open-media.ts';
 import { UsageError } from './describe-error.ts';
 import { openSession, type CommonOptions } from './session.ts';
-import { withTrack } from './single-track.ts';
+import { withTrack, type SingleTrackOptions } from './single-track.ts';
 import { formatTime } from './time-text.ts';
 
 /** `tutti probe SOURCE` */
-export async function runProbe(source: string, options: CommonOptions & { readonly variant?: VariantChoice }): Promise<void> {
+export async function runProbe(source: string, options: CommonOptions & SingleTrackOptions): Promise<void> {
   await using session = openSession(options);
   const { reporter } = session;
   await withTrack(source, options, session, async (track, media) => {

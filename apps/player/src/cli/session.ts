@@ -60,12 +60,13 @@ async function openSessionCache(options: CommonOptions, directory: string): Prom
   return openCache({
     directory,
     isOffline: options.offline ?? false,
-    logger: await openLog(options),
+    // Only what --verbose asks for is logged.
+    ...(options.verbose === true ? { logger: await openLog() } : {}),
     ...(options.maxBytes === undefined ? {} : { maxBytes: options.maxBytes }),
   });
 }
 
-async function openLog(options: CommonOptions): Promise<Logger> {
+async function openLog(): Promise<Logger> {
   const { createFileLogger } = await import('../log.ts');
-  return createFileLogger(defaultDirectories.log, options.verbose === true ? 'debug' : 'info');
+  return createFileLogger(defaultDirectories.log, 'debug');
 }

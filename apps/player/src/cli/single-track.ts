@@ -8,6 +8,7 @@ import type { Session } from './session.ts';
 export interface SingleTrackOptions {
   readonly start?: number;
   readonly variant?: VariantChoice;
+  readonly language?: string;
 }
 
 /** Opens the one track that `source` names, hands it to `use`, and closes everything; errors name the source. */
@@ -22,7 +23,7 @@ export async function withTrack(
   const [only] = sources;
   if (only === undefined || sources.length > 1)
     throw new UsageError(`${source} holds ${sources.length} sources where one is wanted: name it`);
-  await using media = await openMedia(only, { cache: () => session.cache(), variant: options.variant ?? 'auto', signal });
+  await using media = await openMedia(only, { ...options, cache: () => session.cache(), signal });
   try {
     await using track = await Track.open(media, { startSeconds: options.start ?? 0, signal });
     await use(track, media);

@@ -1,7 +1,8 @@
 import { DecodeWorker, type DecodeStream, type TrackInfo } from '@tutti/decode';
 import type { MediaSource, MediaSpan, SpanReader } from '@tutti/stream';
 import type { PcmFormat } from '../output/output.ts';
-import { SpanPlacement, type Placement } from './span-placement.ts';
+import { ListedTime } from './listed-time.ts';
+import { SpanPlacement, type PlacedSpan, type Placement } from './span-placement.ts';
 
 /** One answer of `Track.read`. */
 export type TrackRead =
@@ -52,6 +53,7 @@ export class Track implements AsyncDisposable {
   #preparation = new AbortController();
   #info: TrackInfo | undefined;
   readonly #spanPlacement = new SpanPlacement();
+  readonly #listedTime = new ListedTime();
   #placement: Placement = { baseFrames: 0, dropFrames: 0 };
   #positionFrames = 0;
   #lostPackets = 0;
@@ -166,13 +168,44 @@ export class Track implements AsyncDisposable {
     await this.close();
   }
 
-  async #start(startSeconds: number, signal: AbortSignal | undefined): Promise<void> {
+  /** Opens the span that holds `wantedSeconds`, where the playlist lists it or, when its media lie elsewhere, where they do. */
+  async #start(wantedSeconds: number, signal: AbortSignal | undefined): Promise<void> {
+    let aimSeconds: number | undefined = this.#listedTime.aim(wantedSeconds, this.#source.durationSeconds);
+    for (let isFirstTry = true; aimSeconds !== undefined; isFirstTry = false) {
+      const span = await this.#enter(aimSeconds, signal);
+      const placement = span === undefined ? undefined : this.#place(span, { followsSeconds: undefined, wantedSeconds });
+      aimSeconds = placement === undefined ? undefined : this.#betterAim(span, { placement, wantedSeconds, isFirstTry });
+      if (aimSeconds === undefined) this.#adopt(span, placement);
+      else await this.#stopSpans();
+    }
+    this.#positionFrames = this.#placement.baseFrames + this.#placement.dropFrames + (this.#current?.startFrame ?? 0);
+  }
+
+  async #enter(startSeconds: number, signal: AbortSignal | undefined): Promise<OpenSpan | undefined> {
     this.#preparation = new AbortController();
     this.#iterator = this.#source.spans({ startSeconds, signal: this.#preparation.signal })[Symbol.asyncIterator]();
     this.#next = this.#prepare();
-    const span = await (signal === undefined ? this.#next : untilAborted(this.#next, signal));
-    this.#adopt(span, undefined);
-    this.#positionFrames = this.#placement.baseFrames + this.#placement.dropFrames + (span?.startFrame ?? 0);
+    return signal === undefined ? this.#next : untilAborted(this.#next, signal);
+  }
+
+  #betterAim(
+    open: OpenSpan | undefined,
+    {
+      isFirstTry,
+      placement,
+      wantedSeconds,
+    }: {
+      readonly placement: Placement;
+      readonly wantedSeconds: number;
+      readonly isFirstTry: boolean;
+    },
+  ): number | undefined {
+    if (open?.info === undefined || open.span.isSeekable) return undefined;
+    const { startSeconds: listedSeconds, offsetSeconds } = open.span;
+    const { sampleRate } = open.format;
+    const actualSeconds = placement.baseFrames / sampleRate;
+    const surplusSeconds = (Math.round(wantedSeconds * sampleRate) - placement.baseFrames) / sampleRate;
+    return this.#listedTime.correct({ listedSeconds, actualSeconds, offsetSeconds, surplusSeconds }, isFirstTry);
   }
 
   /** Opens the span after the ones that were prepared before; `undefined` at the end of the source. */
@@ -189,17 +222,18 @@ export class Track implements AsyncDisposable {
     return span;
   }
 
-  /** Makes a span the current one; `followsSeconds` is where the one before it ended on the track. */
-  #adopt(span: OpenSpan | undefined, followsSeconds: number | undefined): void {
+  /** Makes a span the current one. */
+  #adopt(span: OpenSpan | undefined, placement: Placement | undefined): void {
     this.#current = span;
-    if (span !== undefined) this.#placement = this.#place(span, followsSeconds);
+    this.#placement = placement ?? this.#placement;
     this.#next = span === undefined ? undefined : this.#prepare();
     // A failure is thrown where the span is waited for; until then it must not count as unhandled.
     this.#next?.catch(() => {});
   }
 
-  #place({ format, info, span, startFrame }: OpenSpan, followsSeconds: number | undefined): Placement {
-    if (info !== undefined && startFrame === 0) return this.#spanPlacement.place({ span, info, followsSeconds });
+  /** `followsSeconds` is where the span before it ended on the track. */
+  #place({ format, info, span, startFrame }: OpenSpan, wish: Omit<PlacedSpan, 'span' | 'info'>): Placement {
+    if (info !== undefined && startFrame === 0) return this.#spanPlacement.place({ span, info, ...wish });
     return { baseFrames: Math.round(span.startSeconds * format.sampleRate), dropFrames: 0 };
   }
 
@@ -212,7 +246,7 @@ export class Track implements AsyncDisposable {
     this.#next = (async () => {
       await finished.close();
       const span = await next;
-      if (!signal.aborted) this.#adopt(span, followsSeconds);
+      if (!signal.aborted) this.#adopt(span, span && this.#place(span, { followsSeconds }));
       return span;
     })();
     this.#next.catch(() => {});
