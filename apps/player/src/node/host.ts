@@ -47,7 +47,8 @@ export interface Host extends AsyncDisposable {
   readonly view: SessionView;
   /** Puts sources at the end of the queue; they are fetched one after the other. Rejects when they name nothing. */
   add(sources: readonly string[], addedBy: string): Promise<void>;
-  play(): Promise<void>;
+  /** Does what the owner asks. Rejects with the sentence why not. */
+  command(command: PartyCommand): Promise<void>;
   /** Called after every change of the session. */
   onChange(listener: () => void): Disposable;
   /** Tells every node that the session has ended, and ends it. Idempotent. */
@@ -162,8 +163,8 @@ class RunningHost implements Host {
     this.#proceed();
   }
 
-  play(): Promise<void> {
-    return this.#conductor.play();
+  command(command: PartyCommand): Promise<void> {
+    return this.#obey(command, { name: this.#parts.name, isLocal: true, send: () => undefined });
   }
 
   onChange(listener: () => void): Disposable {
