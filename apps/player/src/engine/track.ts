@@ -19,6 +19,14 @@ export type TrackRead =
   | { readonly kind: 'empty' }
   | { readonly kind: 'end' };
 
+export interface TrackOptions {
+  /** Default: where the presentation asks to begin, else 0. */
+  readonly startSeconds?: number;
+  /** A thread that runs already, which the track takes over. Default: a new one. */
+  readonly worker?: DecodeWorker;
+  readonly signal?: AbortSignal;
+}
+
 /** Assumed for a gap before any sound: the CD's format. */
 const defaultFormat: PcmFormat = { sampleRate: 44_100, channelCount: 2 };
 
@@ -48,17 +56,18 @@ export class Track implements AsyncDisposable {
   }
 
   /**
-   * Opens `source` at `startSeconds` and resolves when its first span is ready to be read. The track owns neither the source nor its
-   * cache: close the track first, then the source. Abort closes what was opened.
+   * Opens a source, which may still be opening, at `startSeconds` and resolves when its first span is ready to be read. The track owns
+   * neither the source nor its cache: close the track first, then the source. Abort closes what was opened.
    */
-  static async open(
-    source: MediaSource,
-    options: { readonly startSeconds?: number; readonly signal?: AbortSignal } = {},
-  ): Promise<Track> {
+  static async open(opening: MediaSource | Promise<MediaSource>, options: TrackOptions = {}): Promise<Track> {
     options.signal?.throwIfAborted();
-    const track = new Track(source, DecodeWorker.start());
+    await using unused = new AsyncDisposableStack();
+    const worker = unused.use(options.worker ?? DecodeWorker.start());
+    const source = await opening;
+    unused.move();
+    const track = new Track(source, worker);
     try {
-      await track.#start(options.startSeconds ?? 0, options.signal);
+      await track.#start(options.startSeconds ?? source.preferredStartSeconds ?? 0, options.signal);
       return track;
     } catch (error) {
       await track.close();
