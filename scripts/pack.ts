@@ -2,6 +2,7 @@
 import { execFileSync } from 'node:child_process';
 import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
+import { rolldown } from 'rolldown';
 
 const root = path.resolve(import.meta.dirname, '..');
 const output = path.resolve(process.argv[2] ?? path.join(root, 'dist'));
@@ -32,12 +33,12 @@ rmSync(output, { recursive: true, force: true });
 mkdirSync(output, { recursive: true });
 mkdirSync(path.join(stage, 'node_modules/@tutti'), { recursive: true });
 try {
-  for (const folder of packages) console.log(path.relative(process.cwd(), pack(folder)));
+  for (const folder of packages) console.log(path.relative(process.cwd(), await pack(folder)));
 } finally {
   rmSync(stage, { recursive: true });
 }
 
-function pack(folder: string): string {
+async function pack(folder: string): Promise<string> {
   const source = path.join(root, folder);
   const target = path.join(stage, 'packages', path.basename(folder));
   const keep = (name: string): boolean =>
@@ -50,6 +51,7 @@ function pack(folder: string): string {
   symlinkSync(target, path.join(stage, 'node_modules', description.name));
   compile(target);
   rewriteUrls(target);
+  if (folder === 'apps/player') await bundleCommand(target);
   description.exports = Object.fromEntries(
     Object.entries(description.exports).map(([name, entry]) => [name, distEntry(String(entry))]),
   );
@@ -89,6 +91,34 @@ function rewriteUrls(target: string): void {
   for (const name of readdirSync(bin)) {
     rewrite(path.join(bin, name), (text) => text.replaceAll(/'\.\.\/src\/([^']+)\.ts'/g, "'../dist/$1.js'"));
   }
+}
+
+/**
+ * The command with everything that it imports in a few files: finding hundreds of modules would take longer than fetching the first
+ * segment. What is found by its URL beside the module that names it (threads, their reader modules) gets its name here too.
+ */
+async function bundleCommand(target: string): Promise<void> {
+  const inPackage = (name: string, file: string): string => path.join(stage, 'packages', name, 'dist', `${file}.js`);
+  const build = await rolldown({
+    input: {
+      main: path.join(target, 'dist/cli/main.js'),
+      'stdin-reader': path.join(target, 'dist/media/stdin-reader.js'),
+      worker: inPackage('decode', 'worker'),
+      'file-source': inPackage('decode', 'file-source'),
+      'bytes-source': inPackage('decode', 'bytes-source'),
+      'worker-source': inPackage('stream', 'worker-source'),
+      'udp-clock-responder-worker': inPackage('sync', 'transport/udp-clock-responder-worker'),
+    },
+    platform: 'node',
+    // Native code, what starts threads of its own, and what `ws` uses where it is installed.
+    external: ['node-web-audio-api', 'pino', 'bufferutil', 'utf-8-validate'],
+    transform: { define: { __filename: 'import.meta.filename', __dirname: 'import.meta.dirname' } },
+    onLog: (level, log, report) => (log.code === 'EVAL' ? undefined : report(level, log)),
+  });
+  await build.write({ dir: path.join(target, 'dist/command'), entryFileNames: '[name].js', chunkFileNames: '[name]-[hash].js' });
+  await build.close();
+  cpSync(path.join(stage, 'packages/decode/wasm/symphonia.wasm'), path.join(target, 'dist/wasm/symphonia.wasm'));
+  rewrite(path.join(target, 'bin/tutti.js'), (text) => text.replace('../dist/cli/main.js', '../dist/command/main.js'));
 }
 
 function distEntry(source: string): Record<string, string> {

@@ -41,6 +41,9 @@ export interface DriftCorrection {
 }
 
 const settleUs = 300_000;
+/** For so long after a start the maps are young, and what errs is them rather than the rate. */
+const youngUs = 15_000_000;
+const youngGain = 2;
 /** A pause in the updates longer than this is no time in which the error was known. */
 const longestStepUs = 1_000_000;
 
@@ -55,9 +58,11 @@ export class DriftLoop {
   #correctionPpm = 0;
   #lastUs: LocalUs | undefined;
   #lastSnapUs = Number.NEGATIVE_INFINITY;
-  #knownPpm = 0;
+  #knownPpm: number | undefined;
   #settling: { sinceUs: LocalUs; sumUs: number; count: number } | undefined;
   #isStarting = true;
+  /** How long the loop has been closed. */
+  #closedUs = 0;
 
   constructor(options: DriftLoopOptions = {}) {
     this.#options = {
@@ -81,6 +86,7 @@ export class DriftLoop {
   /** Sound began anew (start, seek, resume, underrun): what was learned about the rate stays, the error is measured again. */
   restart(): void {
     this.#isStarting = true;
+    this.#closedUs = 0;
     this.#settling = undefined;
     this.#smoothUs = undefined;
     this.#lastUs = undefined;
@@ -90,7 +96,7 @@ export class DriftLoop {
    * Takes the error measured at a local time: where this node's sound is minus where the timeline wants it, so positive is late.
    * Call it at any pace, in order.
    */
-  update({ errorUs, atUs, knownPpm = 0 }: DriftMeasurement): DriftCorrection {
+  update({ errorUs, atUs, knownPpm }: DriftMeasurement): DriftCorrection {
     const stepUs = this.#lastUs === undefined ? 0 : Math.min(longestStepUs, Math.max(0, atUs - this.#lastUs));
     this.#lastUs = atUs;
     this.#knownPpm = knownPpm;
@@ -100,7 +106,7 @@ export class DriftLoop {
     if (Math.abs(this.#smoothUs) > this.#options.snapUs && atUs - this.#lastSnapUs >= this.#options.snapIntervalUs) {
       return this.#snap(this.#smoothUs, atUs);
     }
-    this.#steer(this.#smoothUs, stepUs / 1e6);
+    this.#steer(this.#smoothUs, stepUs);
     return { correctionPpm: this.#correctionPpm };
   }
 
@@ -127,15 +133,17 @@ export class DriftLoop {
 
   /** The correction without any error: the rate that is known, and what the integral has found it to be off by. */
   get #freePpm(): number {
-    return clamp(this.#knownPpm + this.#integralPpm, this.#options.capPpm);
+    return clamp((this.#knownPpm ?? 0) + this.#integralPpm, this.#options.capPpm);
   }
 
-  #steer(errorUs: number, seconds: number): void {
+  #steer(errorUs: number, stepUs: number): void {
     const { kpPerSecond, kiPerSecond2, slewPpmPerSecond, capPpm } = this.#options;
-    const integralPpm = clamp(this.#integralPpm + kiPerSecond2 * errorUs * seconds, capPpm);
-    const wantedPpm = kpPerSecond * errorUs + integralPpm + this.#knownPpm;
-    const changePpm = clamp(clamp(wantedPpm, capPpm) - this.#correctionPpm, slewPpmPerSecond * seconds);
-    this.#correctionPpm += changePpm;
+    const seconds = stepUs / 1e6;
+    this.#closedUs += stepUs;
+    const isYoung = this.#knownPpm !== undefined && this.#closedUs < youngUs;
+    const integralPpm = clamp(this.#integralPpm + (isYoung ? 0 : kiPerSecond2 * errorUs * seconds), capPpm);
+    const wantedPpm = (isYoung ? youngGain : 1) * kpPerSecond * errorUs + integralPpm + (this.#knownPpm ?? 0);
+    this.#correctionPpm += clamp(clamp(wantedPpm, capPpm) - this.#correctionPpm, slewPpmPerSecond * seconds);
     // While a limit holds, the integral would only wind up.
     if (Math.abs(wantedPpm - this.#correctionPpm) < 1e-9 || errorUs * this.#integralPpm < 0) this.#integralPpm = integralPpm;
   }

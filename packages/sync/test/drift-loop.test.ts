@@ -55,6 +55,34 @@ describe('drift loop', () => {
     }
   });
 
+  test.each([undefined, 0])('stays calm when what it decides is heard two seconds later (known rate: %s)', (knownPpm) => {
+    const loop = new DriftLoop();
+    const queue = Array.from({ length: 2e6 / stepUs }, () => 0);
+    let errorUs = 400;
+    let worstUs = 0;
+    for (let atUs = 0; atUs < 240e6; atUs += stepUs) {
+      errorUs -= (queue.shift()! * stepUs) / 1e6;
+      const rate = knownPpm === undefined ? {} : { knownPpm };
+      queue.push(loop.update({ errorUs, atUs: localUs(atUs), ...rate }).correctionPpm);
+      if (atUs > 60e6) worstUs = Math.max(worstUs, Math.abs(errorUs));
+      expect(Math.abs(errorUs)).toBeLessThanOrEqual(400);
+    }
+    expect(worstUs).toBeLessThan(60);
+    expect(Math.abs(errorUs)).toBeLessThan(1);
+  });
+
+  test('after a start, with the rate known, an error is gone in ten seconds and leaves no overshoot', () => {
+    const loop = new DriftLoop();
+    let errorUs = 400;
+    let leastUs = errorUs;
+    for (let atUs = 0; atUs < 60e6; atUs += stepUs) {
+      errorUs -= (loop.update({ errorUs, atUs: localUs(atUs), knownPpm: 0 }).correctionPpm * stepUs) / 1e6;
+      leastUs = Math.min(leastUs, errorUs);
+      if (atUs === 10e6) expect(errorUs).toBeLessThan(40);
+    }
+    expect(leastUs).toBeGreaterThan(-20);
+  });
+
   test('changes by at most 100 ppm in a second, up to 1000 ppm', () => {
     const loop = new DriftLoop({ snapUs: 1e9, startSnapUs: 1e9 });
     let before = 0;

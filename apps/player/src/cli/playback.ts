@@ -34,7 +34,7 @@ const statusMs = 250;
 export async function playSources(sources: readonly string[], options: PlaybackOptions, session: Session): Promise<PlaybackReport> {
   const { reporter, signal } = session;
   let opening: Promise<Cache> | undefined;
-  const cache = (): Promise<Cache> => (opening ??= openTold(session));
+  const cache = (url: string): Promise<Cache> => (opening ??= openTold(session, url));
   await using output = await chooseOutput(options, reporter);
   const engine: Engine = new PlaybackEngine({
     output,
@@ -63,8 +63,8 @@ export async function playSources(sources: readonly string[], options: PlaybackO
 }
 
 /** Opens the cache, and says so when what is fetched cannot be kept. */
-async function openTold(session: Session): Promise<Cache> {
-  const cache = await session.cache();
+async function openTold(session: Session, url: string): Promise<Cache> {
+  const cache = await session.cache(url);
   const { obstacle } = cache.store;
   if (obstacle !== undefined && cache.client !== undefined) {
     session.reporter.event('cache-unwritable', { code: obstacle.code });

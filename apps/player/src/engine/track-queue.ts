@@ -99,9 +99,14 @@ export class TrackQueue {
     let source: MediaSource | undefined;
     try {
       this.#options.onEvent({ type: 'opening', index, label: item.label });
-      source = await item.open(signal);
+      const opening = item.open(signal);
+      const trackStart = wantedSeconds ?? this.#options.startSeconds;
+      // Its thread starts while the source is still opening.
+      const preparing = Track.open(opening, { ...(trackStart === undefined ? {} : { startSeconds: trackStart }), signal });
+      preparing.catch(() => undefined);
+      source = await opening;
       const startSeconds = this.#options.startSeconds ?? source.preferredStartSeconds ?? 0;
-      const track = await Track.open(source, { startSeconds: wantedSeconds ?? startSeconds, signal });
+      const track = await preparing;
       const { sampleRate } = track.format;
       const endSeconds = startSeconds + this.#options.durationSeconds;
       return { index, track, source, endFrames: Math.round(endSeconds * sampleRate) };

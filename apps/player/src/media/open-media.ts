@@ -14,8 +14,8 @@ export interface MediaCache extends Pick<Cache, 'client' | 'throughput'> {
 }
 
 export interface OpenMediaOptions {
-  /** Needed for URLs; opened at the first one. */
-  readonly cache: MediaCache | (() => Promise<MediaCache>);
+  /** Needed for URLs; opened at the first one, which it is told. */
+  readonly cache: MediaCache | ((url: string) => Promise<MediaCache>);
   /** Default `auto`. */
   readonly variant?: VariantChoice;
   /** What happens while an HLS presentation opens and plays: variants, broken or stale playlists. Not called otherwise. */
@@ -38,8 +38,13 @@ export async function openMedia(source: string, options: OpenMediaOptions): Prom
   signal?.throwIfAborted();
   if (source === '-') return openStdinSource();
   if (!isHttpUrl(source)) return (await import('@tutti/stream')).openLocalFileSource(source);
-  const cache = typeof options.cache === 'function' ? await options.cache() : options.cache;
-  return /\.m3u8$/i.test(pathOf(source)) ? openHlsUrl(source, cache, options) : openUrl(source, cache, options);
+  const cache = typeof options.cache === 'function' ? await options.cache(source) : options.cache;
+  return looksLikePlaylist(source) ? openHlsUrl(source, cache, options) : openUrl(source, cache, options);
+}
+
+/** Whether the URL alone says that it is an HLS playlist. */
+export function looksLikePlaylist(url: string): boolean {
+  return isHttpUrl(url) && /\.m3u8$/i.test(pathOf(url));
 }
 
 /** A URL that does not look like a playlist may be one all the same: its first bytes tell. */

@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import path from 'node:path';
 import { positionAt, sessionUs, SyncError, type SessionUs } from '@tutti/sync';
 import { AttemptLimit, createNonce, PartyKeys, viewOf, type PartyCommand, type SessionView } from '@tutti/sync/protocol';
 import { acceptLinks, monotonicUs, startClockResponder, type LinkAcceptor, type LinkTiming } from '@tutti/sync/transport';
@@ -154,7 +155,7 @@ class RunningHost implements Host {
     const expanded = await expandSources(sources);
     for (const source of expanded) {
       const trackId = createNonce();
-      this.#memory.apply({ type: 'added', trackId, label: sourceLabel(source), addedBy });
+      this.#memory.apply({ type: 'added', trackId, label: labelOf(source), addedBy });
       // One after the other: the line belongs to the track that is wanted first.
       this.#fetching = this.#fetching.then(() => this.#fetch(trackId, source));
     }
@@ -195,7 +196,7 @@ class RunningHost implements Host {
   async #fetch(trackId: string, source: string): Promise<void> {
     const { library, onEvent } = this.#parts;
     const { signal } = this.#ended;
-    const label = sourceLabel(source);
+    const label = labelOf(source);
     if (signal.aborted || !this.#memory.state.tracks.some((track) => track.trackId === trackId)) return;
     onEvent({ type: 'fetching', label });
     try {
@@ -296,6 +297,11 @@ class RunningHost implements Host {
       this.#members.broadcast({ type: 'session', session: viewOf(this.#memory.state, { withReports: false }) });
     });
   }
+}
+
+/** What nodes see of a source: a URL without secrets, and of a file its name, not where it lies. */
+function labelOf(source: string): string {
+  return isHttpUrl(source) ? sourceLabel(source) : path.basename(source);
 }
 
 /** Files of the host's computer are named on it. */

@@ -57,14 +57,17 @@ export class PeerTracks implements Disposable {
     return fetching;
   }
 
-  /** Fetches a track where needed and readies it at `frame`. Rejects with the typed error of the layer that failed. */
-  async prepare(trackId: string, hash: string, frame: number): Promise<PreparedTrack> {
+  /**
+   * Fetches a track where needed and readies it at the frame that `frameNow` names once its bytes are here. Rejects with the typed error
+   * of the layer that failed.
+   */
+  async prepare(trackId: string, hash: string, frameNow: () => number): Promise<PreparedTrack> {
     const { signal } = this.#ended;
     this.#prepared.add(trackId);
     try {
       await this.fetch(hash);
       const open = (openSignal: AbortSignal): Promise<MediaSource> => this.#source.open(hash, openSignal);
-      return await this.#player.prepare({ trackId, hash, open }, { frame, signal });
+      return await this.#player.prepare({ trackId, hash, open }, { frame: frameNow(), signal });
     } catch (error) {
       this.#prepared.delete(trackId);
       throw error;

@@ -1,13 +1,4 @@
-import {
-  boundUsAt,
-  positionAt,
-  sessionUs,
-  toSession,
-  SyncError,
-  type ClockClientEvent,
-  type SessionUs,
-  type Timeline,
-} from '@tutti/sync';
+import { boundUsAt, positionAt, sessionUs, toSession, SyncError, type ClockClientEvent, type Timeline } from '@tutti/sync';
 import type { HostMessage, NodeReport, Nonces, PartyKeys, PeerMessage, SessionView } from '@tutti/sync/protocol';
 import { monotonicUs, received, startUdpClock, unexpected, type Link, type UdpClock } from '@tutti/sync/transport';
 import type { PartyPlayer } from './party-player.ts';
@@ -58,6 +49,8 @@ export class PeerVisit {
   readonly #options: PeerVisitOptions;
   #clock: UdpClock | undefined;
   #isClockReady = false;
+  /** Whether the line's track has to be entered in the middle. */
+  #isLate = false;
   #volumeDb: number;
 
   constructor(options: PeerVisitOptions) {
@@ -101,7 +94,7 @@ export class PeerVisit {
         void this.#fetch(message.trackId, message.hash);
         return;
       case 'prepare':
-        void this.#prepare(message.trackId, message.hash, message.frame);
+        void this.#prepare(message.trackId, message.hash, () => message.frame);
         return;
       case 'line':
         this.#follow(message.line);
@@ -134,6 +127,7 @@ export class PeerVisit {
       const isFirst = !this.#isClockReady && event.isReady;
       this.#isClockReady = event.isReady;
       this.#options.tracks.setClock(event.map);
+      this.#enter();
       if (isFirst) this.#report();
     } else if (event.type === 'lost') this.#isClockReady = false;
     this.#options.onClock(event);
@@ -150,10 +144,10 @@ export class PeerVisit {
     }
   }
 
-  async #prepare(trackId: string, hash: string, frame: number): Promise<void> {
+  async #prepare(trackId: string, hash: string, frameNow: () => number): Promise<void> {
     const { link, onTrackFailed, tracks } = this.#options;
     try {
-      const { durationFrames, minLeadMs, sampleRate } = await tracks.prepare(trackId, hash, frame);
+      const { durationFrames, minLeadMs, sampleRate } = await tracks.prepare(trackId, hash, frameNow);
       link.send({ type: 'armed', trackId, hash, minLeadMs, sampleRate, durationFrames });
     } catch (error) {
       const code = error instanceof Error && 'code' in error ? String(error.code) : 'party/failed';
@@ -162,18 +156,27 @@ export class PeerVisit {
     }
   }
 
-  /** A track that already plays elsewhere is entered where it will be in a moment. */
   #follow(line: Timeline): void {
     if (!this.#options.tracks.follow(line)) return;
-    const nowUs = this.#sessionUs();
-    const { frame, hash, trackId } =
-      nowUs === undefined ? { frame: line.frame0, ...line } : positionAt(line, sessionUs(nowUs + LATE_JOIN_US));
-    void this.#prepare(trackId, hash, Math.max(0, frame));
+    this.#isLate = true;
+    this.#enter();
   }
 
-  #sessionUs(): SessionUs | undefined {
-    const map = this.#options.tracks.clock;
-    return map === undefined ? undefined : toSession(map, monotonicUs());
+  /** A track that plays elsewhere already is entered where it will be in a moment, as soon as this node knows what time it is. */
+  #enter(): void {
+    const { clock, line } = this.#options.tracks;
+    if (!this.#isLate || line === undefined) return;
+    if (clock === undefined) {
+      void this.#fetch(line.trackId, line.hash);
+      return;
+    }
+    this.#isLate = false;
+    const soon = (): ReturnType<typeof positionAt> => {
+      const map = this.#options.tracks.clock ?? clock;
+      return positionAt(line, sessionUs(toSession(map, monotonicUs()) + LATE_JOIN_US));
+    };
+    const { hash, trackId } = soon();
+    void this.#prepare(trackId, hash, () => Math.max(0, soon().trackId === trackId ? soon().frame : 0));
   }
 
   #report(): void {

@@ -52,7 +52,7 @@ export async function hostParty(options: Partial<HostOptions> = {}): Promise<Tes
     },
     async [Symbol.asyncDispose]() {
       await host.close();
-      await library.close();
+      if (options.library === undefined) await library.close();
       await cache.close();
       await rm(directory, { recursive: true, force: true });
     },
@@ -77,6 +77,8 @@ export interface JoinOptions {
   readonly timing?: LinkTiming;
   readonly patienceMs?: number;
   readonly directory?: string;
+  /** Leaves the cache for another node. */
+  readonly keepsDirectory?: boolean;
 }
 
 /** A node in this process, with a cache of its own and a silent player. */
@@ -130,7 +132,7 @@ export async function joinParty(party: Pick<TestHost, 'host' | 'secret'>, option
       await store[Symbol.asyncDispose]();
       await client.close();
       await cache.close();
-      await rm(directory, { recursive: true, force: true });
+      if (options.keepsDirectory !== true) await rm(directory, { recursive: true, force: true });
     },
   };
 }

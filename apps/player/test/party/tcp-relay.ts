@@ -7,6 +7,8 @@ export interface TcpRelay extends AsyncDisposable {
   cut(): void;
   /** From now on refuses connections, or takes them again. */
   setOpen(isOpen: boolean): void;
+  /** From now on connects to another host. */
+  setTarget(port: number): void;
   /** Called with what comes from the host; what it gives goes on to the node. */
   rewrite: (bytes: Buffer) => Buffer;
 }
@@ -15,6 +17,7 @@ export interface TcpRelay extends AsyncDisposable {
 export async function startTcpRelay(targetPort: number): Promise<TcpRelay> {
   const sockets = new Set<Socket>();
   let isOpen = true;
+  let target = targetPort;
   const relay = { rewrite: (bytes: Buffer): Buffer => bytes };
   const track = (socket: Socket): Socket => {
     sockets.add(socket);
@@ -26,11 +29,11 @@ export async function startTcpRelay(targetPort: number): Promise<TcpRelay> {
       socket.destroy();
       return;
     }
-    const target = track(connect(targetPort, '127.0.0.1'));
-    socket.pipe(target);
-    target.on('data', (bytes) => socket.write(relay.rewrite(bytes)));
-    target.on('close', () => socket.destroy());
-    socket.on('close', () => target.destroy());
+    const onward = track(connect(target, '127.0.0.1'));
+    socket.pipe(onward);
+    onward.on('data', (bytes) => socket.write(relay.rewrite(bytes)));
+    onward.on('close', () => socket.destroy());
+    socket.on('close', () => onward.destroy());
   });
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
@@ -41,6 +44,7 @@ export async function startTcpRelay(targetPort: number): Promise<TcpRelay> {
     port: (server.address() as AddressInfo).port,
     cut,
     setOpen: (open: boolean) => void (isOpen = open),
+    setTarget: (port: number) => void (target = port),
     async [Symbol.asyncDispose]() {
       cut();
       server.close();

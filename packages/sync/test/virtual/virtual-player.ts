@@ -11,6 +11,8 @@ export interface VirtualPlayerOptions {
   readonly map: () => ClockMap | undefined;
   /** How far ahead of what is heard it renders: what is queued cannot be steered any more. */
   readonly leadUs: number;
+  /** True time from which it plays; before, it only gets to know the clocks. Default 0. */
+  readonly playFromUs?: number;
 }
 
 const pollUs = 20_000;
@@ -57,7 +59,7 @@ export class VirtualPlayer {
   #render(): void {
     const { world, clock, dac, leadUs } = this.#options;
     const map = this.#options.map();
-    if (map === undefined || !this.device.isReady) return;
+    if (map === undefined || !this.device.isReady || world.nowUs < (this.#options.playFromUs ?? 0)) return;
     const endFrame = dac.frameAt(world.nowUs + leadUs);
     if (this.#nextFrame === undefined) {
       this.#nextFrame = Math.ceil(endFrame);

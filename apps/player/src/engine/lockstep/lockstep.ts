@@ -1,10 +1,8 @@
-import { DriftLoop, planFrom, planWith } from '@tutti/sync';
-import type { ClockMap, DeviceSample, LocalUs, SessionUs, Timeline, TimelinePlan } from '@tutti/sync';
+import { AutomationLane, DriftLoop, GainCurve, planFrom, planWith } from '@tutti/sync';
+import type { ClockMap, DeviceSample, LocalUs, PlacedAutomation, SessionUs, Timeline, TimelinePlan } from '@tutti/sync';
 import type { PcmFormat } from '../../output/output.ts';
 import type { TimedOutput } from '../../output/timed-output.ts';
 import { AlignmentLog } from './alignment-log.ts';
-import { AutomationTrack, type LevelPoint } from './automation-track.ts';
-import { GainCurve } from './gain-curve.ts';
 import { framesPerSecond, wantedUs } from './line-place.ts';
 import { NodeClock } from './node-clock.ts';
 import { PlacedLog } from './placed-voices.ts';
@@ -52,7 +50,7 @@ export class Lockstep {
   readonly #leader: VoiceLeader;
   readonly #loop = new DriftLoop();
   readonly #volume: GainCurve;
-  readonly #automation = new AutomationTrack();
+  readonly #automation = new AutomationLane();
   readonly #alignment = new AlignmentLog();
   readonly #placed = new PlacedLog();
   readonly #rampFrames: number;
@@ -63,6 +61,7 @@ export class Lockstep {
   #head = 0;
   #voices: readonly Voice[] = [];
   #correctionPpm = 0;
+  #isSnapping = false;
   #underruns = 0;
   #snaps = 0;
 
@@ -85,7 +84,7 @@ export class Lockstep {
       rampFrames: this.#rampFrames,
       findFeed,
       onCue: (frame, cue) => this.#cues.push({ frame, cue }),
-      onBegin: () => this.#loop.restart(),
+      onBegin: () => this.#onBegin(),
     });
   }
 
@@ -148,7 +147,7 @@ export class Lockstep {
     this.#volume.set(this.#head, decibels);
   }
 
-  automate(points: readonly LevelPoint[]): void {
+  automate(points: readonly PlacedAutomation[]): void {
     const fromUs = this.#automation.add(points);
     if (fromUs !== undefined) this.#takeBack(fromUs);
   }
@@ -220,6 +219,12 @@ export class Lockstep {
     this.#voices = fadingOut(this.#voices, this.#head, Math.round(fadeSeconds * this.#options.format.sampleRate));
   }
 
+  /** After a jump of the loop's own the error is known: to measure it again would be to jump again. */
+  #onBegin(): void {
+    if (!this.#isSnapping) this.#loop.restart();
+    this.#isSnapping = false;
+  }
+
   #steer(): void {
     const main = mainOf(this.#voices);
     const line = this.#leader.lineFor(this.#plan, this.#head);
@@ -235,6 +240,7 @@ export class Lockstep {
     if (snap !== undefined) {
       this.#snaps += 1;
       this.#options.onEvent({ type: 'snapped', byUs: snap.byUs });
+      this.#isSnapping = true;
       this.#jump(snapSeconds);
       return;
     }
@@ -251,6 +257,11 @@ export class Lockstep {
   }
 
   #measure(heardFrame: number): void {
+    // A device that nobody sees is not in step, whatever its last map says.
+    if (!this.#clock.isObserved(this.#options.nowUs())) {
+      this.#alignment.clear();
+      return;
+    }
     const frame = Math.round(heardFrame);
     const stretch = this.#placed.at(frame);
     const voice = mainOf(stretch?.voices ?? []);
