@@ -17,6 +17,7 @@ import { PlaylistLoader } from './playlist-loader.ts';
 import type { AudioRendition, MediaPlaylist, MultivariantPlaylist } from './playlist/playlist.ts';
 import { SegmentFetcher } from './segment-fetch.ts';
 import { sourceClient } from './source-client.ts';
+import { FillGate } from './fill-gate.ts';
 import type { LookAhead } from './span-feed.ts';
 import { SpanSequence } from './span-sequence.ts';
 import { VariantSet } from './variant-set.ts';
@@ -140,6 +141,7 @@ class CachedHlsSource implements HlsSource {
   readonly #throughput: ThroughputEstimator;
   readonly #controller: AbrController;
   readonly #lookAhead: LookAhead;
+  readonly #fillGate = new FillGate();
   readonly #listeners = new Set<{ readonly call: (event: MediaSourceEvent) => void }>();
   readonly #counters = { networkBytes: 0, cachedBytes: 0, requestCount: 0 };
   #rungs: readonly LadderRung[] = [];
@@ -220,6 +222,7 @@ class CachedHlsSource implements HlsSource {
       fetcher: this.#fetcher,
       variants: this.#variants,
       lookAhead: this.#lookAhead,
+      fillGate: this.#fillGate,
       emit: (event) => this.#emit(event),
       onCached: (byteCount) => void (this.#counters.cachedBytes += byteCount),
     });
@@ -241,6 +244,10 @@ class CachedHlsSource implements HlsSource {
     this.#throwIfClosed('plan');
     const { loaded, missing } = await this.#loadForFill(options);
     return planFill(loaded, this.#fetcher, missing);
+  }
+
+  startFill(): void {
+    this.#fillGate.open();
   }
 
   on(call: (event: MediaSourceEvent) => void): Disposable {

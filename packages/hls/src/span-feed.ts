@@ -3,6 +3,7 @@ import type { StreamingResource } from '@tutti/storage';
 import type { SegmentDemand, SegmentedReader } from '@tutti/stream';
 import type { MediaSegment } from './playlist/playlist.ts';
 import type { FetchTarget } from './fetch-target.ts';
+import type { FillGate } from './fill-gate.ts';
 import type { PlayHead, PlayMark } from './play-head.ts';
 import { committed } from './segment-fetch.ts';
 
@@ -28,6 +29,8 @@ export interface SpanFeedOptions {
   readonly lookAhead: LookAhead;
   /** Of the whole run. */
   readonly playHead: PlayHead;
+  /** Closed, it holds back what is ahead of a reader in its first segment. */
+  readonly fillGate: FillGate;
   readonly acquire: (target: FetchTarget, isDemanded: boolean, signal: AbortSignal) => Promise<ResourceLease>;
   /**
    * Asked before each segment but the leading ones, with the media seconds that are fetched and not read yet: true ends the
@@ -63,6 +66,7 @@ export class SpanFeed {
     this.#options = options;
     this.#mark = options.playHead.enter(this.#segmentAt(0)?.startSeconds ?? 0);
     this.#running = this.#run();
+    void options.fillGate.opened.then(() => this.#wake.resolve());
   }
 
   /**
@@ -152,9 +156,11 @@ export class SpanFeed {
   }
 
   #isWanted(index: number, { segment }: FeedPart): boolean {
-    const { lookAhead, playHead } = this.#options;
+    const { fillGate, lookAhead, parts, playHead } = this.#options;
     const { partIndex, state } = this.#demand;
     if (index <= partIndex || this.#isFirstWait(index)) return true;
+    const isInFirst = partIndex === 0 || parts[partIndex - 1]?.segment === undefined;
+    if (isInFirst && !fillGate.isOpen) return false;
     const limit = state === 'reading' ? PREFETCH_CONCURRENCY : 1;
     if (this.#inFlight >= limit) return false;
     if (segment === undefined || index === partIndex + 1) return true;

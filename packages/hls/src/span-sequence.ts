@@ -7,6 +7,7 @@ import { gapSpan, HeldLease, HlsSpan } from './hls-span.ts';
 import type { MediaSegment } from './playlist/playlist.ts';
 import type { SegmentFetcher } from './segment-fetch.ts';
 import { formatByName, SNIFF_BYTES, sniffFormat } from './segment-format.ts';
+import type { FillGate } from './fill-gate.ts';
 import { PlayHead } from './play-head.ts';
 import type { FeedPart, LookAhead } from './span-feed.ts';
 import { segmentAt, segmentStartingAt } from './stretches.ts';
@@ -19,6 +20,7 @@ export interface SpanSequenceOptions {
   readonly fetcher: SegmentFetcher;
   readonly variants: VariantSet;
   readonly lookAhead: LookAhead;
+  readonly fillGate: FillGate;
   readonly emit: (event: MediaSourceEvent) => void;
   /** Bytes of a part that was in the cache when it was needed. */
   readonly onCached: (byteCount: number) => void;
@@ -140,7 +142,7 @@ export class SpanSequence {
       readonly lease: HeldLease;
     },
   ): HlsSpan {
-    const { label, lookAhead, onCached, variants } = this.#options;
+    const { fillGate, label, lookAhead, onCached, variants } = this.#options;
     const { playlist } = variant;
     const parts: FeedPart[] = segments.map((segment) => ({ target: segmentTarget(segment), segment }));
     const initOwner = playlist.segments[stretch.first] ?? firstSegment;
@@ -152,6 +154,7 @@ export class SpanSequence {
       hint,
       lookAhead,
       playHead: this.#playHead,
+      fillGate,
       parts,
       leadingParts: parts.findIndex(({ segment }) => segment === playlist.segments[index]) + 1,
       startSeconds,

@@ -56,3 +56,19 @@ it('fetches ahead by bytes, and always one segment', async () => {
     await reading.end();
   }
 });
+
+it('fetches nothing ahead of the first segment before sound is out', async () => {
+  const segments = putClear(bench.origin, 'a', 3);
+  // The whole segment but its end: the decoder has enough to begin with, and nothing else is under way.
+  using gate = bench.origin.gate('/a/s0.ts', 2999);
+  const source = await bench.open('/a/list.m3u8');
+  for await (const span of source.spans({ startSeconds: 0 })) {
+    await using reading = new SpanReading(span);
+    await gate.reached();
+    await reading.reached(2999);
+    expect(bench.paths).toEqual(['/a/list.m3u8', '/a/s0.ts']);
+    source.startFill?.();
+    gate.release();
+    expect(await reading.end()).toEqual(Buffer.concat(segments));
+  }
+});

@@ -121,6 +121,7 @@ export class Track implements AsyncDisposable {
     if (surplus === result.frameCount) return { kind: 'empty' };
     const positionFrames = baseFrames + result.positionFrames + surplus;
     this.#positionFrames = positionFrames + result.frameCount - surplus;
+    if (this.#source.kind === 'hls') this.#source.startFill?.();
     const samples = into.subarray(surplus * channelCount, result.frameCount * channelCount);
     this.#joins.hear(samples, span.format);
     return { kind: 'pcm', samples, positionFrames, format: span.format };
