@@ -113,6 +113,23 @@ describe('device map', () => {
     expect(map.localUsAt(1e6)).toBe(before);
   });
 
+  test('a device that stumbles again and again is no rate: the map waits until it rests, and never leaves what crystals can do', () => {
+    const map = new DeviceMap({ sampleRate: 48_000, quantumFrames: 512 });
+    const stallUs = 21_333;
+    let lateUs = 0;
+    const observe = (callback: number): void => {
+      map.add({ localUs: localUs(Math.round((callback * 1024 * 1e6) / 48_000 + lateUs)), deviceFrame: callback * 1024 });
+    };
+    for (let callback = 0; callback < 500; callback += 1) {
+      if (callback > 100 && callback < 300 && callback % 3 === 0) lateUs += stallUs;
+      observe(callback);
+      expect(Math.abs(map.ratePpm)).toBeLessThanOrEqual(300);
+    }
+    const frame = 500 * 1024;
+    expect(Math.abs(map.localUsAt(frame)! - ((frame * 1e6) / 48_000 + lateUs))).toBeLessThan(50);
+    expect(Math.abs(map.ratePpm)).toBeLessThan(5);
+  });
+
   test('a clock that is set back is a step too', () => {
     const steps: DeviceStep[] = [];
     const map = new DeviceMap({ sampleRate: 1000, quantumFrames: 10, onStep: (step) => steps.push(step) });
