@@ -1,4 +1,5 @@
-// Builds every publishable package: JavaScript and types instead of TypeScript, one tarball each, in dist/ or the folder given.
+// Builds every publishable package, or those given after the folder: JavaScript and types instead of TypeScript, one tarball each, in
+// dist/ or the folder given.
 import { execFileSync } from 'node:child_process';
 import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
@@ -21,10 +22,15 @@ const packages = [
   'apps/player',
 ];
 
+const wanted = process.argv.slice(3);
+const unknown = wanted.find((folder) => !packages.includes(folder));
+if (unknown !== undefined) throw new Error(`pack: no package ${unknown}; there are ${packages.join(', ')}`);
+const chosen = wanted.length === 0 ? packages : packages.filter((folder) => wanted.includes(folder));
+
 interface PackageJson {
   name: string;
   version: string;
-  exports: Record<string, unknown>;
+  exports: Record<string, Entry>;
   files?: string[];
   repository?: unknown;
 }
@@ -33,7 +39,7 @@ rmSync(output, { recursive: true, force: true });
 mkdirSync(output, { recursive: true });
 mkdirSync(path.join(stage, 'node_modules/@tutti'), { recursive: true });
 try {
-  for (const folder of packages) console.log(path.relative(process.cwd(), await pack(folder)));
+  for (const folder of chosen) console.log(path.relative(process.cwd(), await pack(folder)));
 } finally {
   rmSync(stage, { recursive: true });
 }
@@ -52,9 +58,7 @@ async function pack(folder: string): Promise<string> {
   compile(target);
   rewriteUrls(target);
   if (folder === 'apps/player') await bundleCommand(target);
-  description.exports = Object.fromEntries(
-    Object.entries(description.exports).map(([name, entry]) => [name, distEntry(String(entry))]),
-  );
+  description.exports = Object.fromEntries(Object.entries(description.exports).map(([name, entry]) => [name, distEntry(entry)]));
   description.files = ['dist', 'bin', 'wasm', 'demo', 'LICENSE*', 'NOTICE*'].filter(
     (name) => name.includes('*') || existsSync(path.join(target, name)),
   );
@@ -98,17 +102,8 @@ function rewriteUrls(target: string): void {
  * segment. What is found by its URL beside the module that names it (threads, their reader modules) gets its name here too.
  */
 async function bundleCommand(target: string): Promise<void> {
-  const inPackage = (name: string, file: string): string => path.join(stage, 'packages', name, 'dist', `${file}.js`);
   const build = await rolldown({
-    input: {
-      main: path.join(target, 'dist/cli/main.js'),
-      'stdin-reader': path.join(target, 'dist/media/stdin-reader.js'),
-      worker: inPackage('decode', 'worker'),
-      'file-source': inPackage('decode', 'file-source'),
-      'bytes-source': inPackage('decode', 'bytes-source'),
-      'worker-source': inPackage('stream', 'worker-source'),
-      'udp-clock-responder-worker': inPackage('sync', 'transport/udp-clock-responder-worker'),
-    },
+    input: { main: path.join(target, 'dist/cli/main.js'), ...modulesByUrl() },
     platform: 'node',
     // Native code, what starts threads of its own, and what `ws` uses where it is installed.
     external: ['node-web-audio-api', 'pino', 'bufferutil', 'utf-8-validate'],
@@ -121,7 +116,27 @@ async function bundleCommand(target: string): Promise<void> {
   rewrite(path.join(target, 'bin/tutti.js'), (text) => text.replace('../dist/cli/main.js', '../dist/command/main.js'));
 }
 
-function distEntry(source: string): Record<string, string> {
+/** Every compiled module that another one names by its URL, by the name that it must have beside the bundle. */
+function modulesByUrl(): Record<string, string> {
+  const found: Record<string, string> = {};
+  for (const folder of packages) {
+    const dist = path.join(stage, 'packages', path.basename(folder), 'dist');
+    for (const name of readdirSync(dist, { recursive: true }).map(String)) {
+      if (!name.endsWith('.js')) continue;
+      const file = path.join(dist, name);
+      for (const [, module = ''] of readFileSync(file, 'utf8').matchAll(/new URL\(\s*'\.\/([^']+)\.js', import\.meta\.url\)/g))
+        found[path.basename(module)] = path.resolve(path.dirname(file), `${module}.js`);
+    }
+  }
+  return found;
+}
+
+type Entry = string | { readonly [condition: string]: Entry };
+
+/** The compiled file and its types, below each condition. */
+function distEntry(source: Entry): Entry {
+  if (typeof source !== 'string')
+    return Object.fromEntries(Object.entries(source).map(([condition, entry]) => [condition, distEntry(entry)]));
   const compiled = source.replace('./src/', './dist/').replace(/\.ts$/, '');
   return { types: `${compiled}.d.ts`, default: `${compiled}.js` };
 }

@@ -8,6 +8,7 @@ const rendition = (name: string, language: string, folder: string): string =>
 /** Two languages, each a variant of the provenance signal; its author wants it to begin at 2.5 s. */
 const MASTER = [
   '#EXTM3U',
+  '#EXT-X-SESSION-KEY:METHOD=AES-128,URI="announced.key"',
   '#EXT-X-START:TIME-OFFSET=2.5',
   rendition('English', 'en', 'variant-1'),
   rendition('Deutsch', 'de', 'variant-2'),
@@ -35,4 +36,25 @@ describe('tutti play over HLS', () => {
     const runs = provenanceRuns(new Int16Array(bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.length)));
     expect(runs).toEqual([{ at: 0, frameCount: 88_200, ...first }]);
   });
+});
+
+test('tutti warm fetches the language that is then played offline; a dry run asks for playlists alone', async () => {
+  await using home = await temporaryHome();
+  await using origin = await startOrigin();
+  origin.put('/hls/provenance/choices.m3u8', MASTER);
+  const url = origin.url('/hls/provenance/choices.m3u8');
+  const choices = [url, '--cache', home.file('cache'), '--language', 'de'];
+  const planned = await runTutti(['warm', '--dry-run', ...choices], { home: home.directory });
+  expect(planned.code, planned.stderr).toBe(0);
+  const playlists = ['/hls/provenance/choices.m3u8', '/hls/provenance/variant-2/media.m3u8'];
+  expect(origin.requests.map(({ target }) => target)).toEqual(playlists);
+  const warmed = await runTutti(['warm', ...choices], { home: home.directory });
+  expect(warmed.code, warmed.stderr).toBe(0);
+  await origin.stop();
+  const output = home.file('played.wav');
+  const played = await runTutti(['play', '--offline', '--output', output, '--start', '0', ...choices], { home: home.directory });
+  expect(played.code, played.stderr).toBe(0);
+  const { bytes } = await pcmOf(output);
+  const runs = provenanceRuns(new Int16Array(bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.length)));
+  expect(runs).toEqual([{ at: 0, variant: 2, frame: 0, frameCount: 352_800 }]);
 });

@@ -30,21 +30,27 @@ export interface SymphoniaInstance {
 let compiled: Promise<WebAssembly.Module> | undefined;
 
 /**
- * Compiles the decoder's WebAssembly module, once per process. The module may be posted to any worker.
- * A failed load is not remembered.
+ * Compiles the decoder's WebAssembly module, once per process or page. The module may be posted to any worker.
+ *
+ * From files that is the module with every format; over the network the smaller one, with what is on the web: MP3, AAC,
+ * FLAC, Vorbis and PCM, in their own files, in MP4, Ogg and WAV. A failed load is not remembered.
  */
 export async function loadSymphoniaModule(): Promise<WebAssembly.Module> {
-  compiled ??= compile(new URL('../wasm/symphonia.wasm', import.meta.url)).catch((error: unknown) => {
+  compiled ??= compile().catch((error: unknown) => {
     compiled = undefined;
     throw error;
   });
   return compiled;
 }
 
-async function compile(url: URL): Promise<WebAssembly.Module> {
-  if (url.protocol !== 'file:') return WebAssembly.compile(await (await fetch(url)).arrayBuffer());
-  const { readFile } = await import('node:fs/promises');
-  return WebAssembly.compile(await readFile(url));
+async function compile(): Promise<WebAssembly.Module> {
+  const whole = new URL('../wasm/symphonia.wasm', import.meta.url);
+  // An import, even one never reached, would keep bundlers from building this for a browser.
+  if (whole.protocol === 'file:') return WebAssembly.compile(await process.getBuiltinModule('node:fs/promises').readFile(whole));
+  const url = new URL('../wasm/symphonia-browser.wasm', import.meta.url);
+  const response = await fetch(url);
+  if (!response.ok) throw new DecodeError('decode/source', `load ${url.pathname}: the server answered ${response.status}`);
+  return WebAssembly.compile(await response.arrayBuffer());
 }
 
 /**

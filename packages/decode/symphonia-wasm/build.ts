@@ -1,5 +1,5 @@
 /**
- * Builds `wasm/symphonia.wasm` from the Rust crate beside this file and compares it with the committed one.
+ * Builds the modules in `wasm/` from the Rust crate beside this file and compares them with the committed ones.
  *
  *     node build.ts            rebuild and compare: says identical, different or toolchain moved
  *     node build.ts --update   rebuild and write the artefacts
@@ -8,13 +8,21 @@
  */
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { copyFileSync, cpSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { copyFileSync, cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { brotliCompressSync } from 'node:zlib';
+import { addKernels, editSources } from './edit-sources.ts';
+import { kernelEdits } from './kernel-edits.ts';
 import { compilerName, installedVersion, offeredCompiler, prepareToolchain, type Toolchain } from './toolchain.ts';
 import { upstreamEdits } from './upstream-edits.ts';
 
+/** The modules, by the crate's features that each is built with. */
+const modules = { 'symphonia.wasm': 'everything', 'symphonia-browser.wasm': 'browser' } as const;
+const edits = [...upstreamEdits, ...kernelEdits];
+
 const crate = fileURLToPath(new URL('.', import.meta.url));
+const kernels = join(crate, 'kernels');
 const artefacts = fileURLToPath(new URL('../wasm/', import.meta.url));
 const project = fileURLToPath(new URL('../../../', import.meta.url));
 const nodeModules = join(project, 'node_modules');
@@ -24,9 +32,17 @@ const rustFlags = ['-C', 'target-feature=+simd128'];
 const optimizerFlags = ['-O3', '--enable-simd', '--enable-bulk-memory', '--enable-nontrapping-float-to-int', '--enable-sign-ext'];
 optimizerFlags.push('--enable-mutable-globals', '--enable-multivalue', '--enable-reference-types');
 
-interface BuildRecord {
+interface ModuleRecord {
+  readonly file: string;
+  readonly features: string;
   readonly sha256: string;
   readonly bytes: number;
+  /** Compressed as a web server would. */
+  readonly brotliBytes: number;
+}
+
+interface BuildRecord {
+  readonly modules: readonly ModuleRecord[];
   readonly date: string;
   readonly compiler: string;
   readonly packages: Readonly<Record<string, string>>;
@@ -42,7 +58,9 @@ interface BuildRecord {
  * copy. The lock file stays as it is.
  */
 function vendorSources({ cache, cargo, environment, standardLibrarySources }: Toolchain): string {
-  const inputs = [readFileSync(join(crate, 'Cargo.lock'), 'utf8'), JSON.stringify(upstreamEdits), standardLibrarySources];
+  const ours = readdirSync(kernels).toSorted();
+  const inputs = [readFileSync(join(crate, 'Cargo.lock'), 'utf8'), JSON.stringify(edits), standardLibrarySources];
+  inputs.push(...ours.map((name) => readFileSync(join(kernels, name), 'utf8')));
   const vendor = join(cache, `vendor-${sha256(inputs.join('\n')).slice(0, 16)}`);
   const stamp = join(vendor, '.complete');
   if (existsSync(stamp)) return vendor;
@@ -53,27 +71,13 @@ function vendorSources({ cache, cargo, environment, standardLibrarySources }: To
     stdio: ['ignore', 'ignore', 'inherit'],
   });
   cpSync(join(standardLibrarySources, 'vendor'), vendor, { recursive: true });
-  for (const { file, find, replace } of upstreamEdits) {
-    const path = join(vendor, file);
-    const parts = readFileSync(path, 'utf8').split(find);
-    if (parts.length !== 2) throw new Error(`upstream edit of ${file}: expected the text once, found it ${parts.length - 1} times`);
-    const edited = parts.join(replace);
-    writeFileSync(path, edited);
-    acceptEdit(vendor, file, sha256(edited));
-  }
+  editSources(vendor, edits);
+  addKernels(vendor, kernels);
   writeFileSync(stamp, '');
   return vendor;
 }
 
-/** Cargo checks vendored files against this list. */
-function acceptEdit(vendor: string, file: string, hash: string): void {
-  const [folder = '', ...rest] = file.split('/');
-  const list = join(vendor, folder, '.cargo-checksum.json');
-  const checksums = JSON.parse(readFileSync(list, 'utf8')) as { files: Record<string, string> };
-  checksums.files[rest.join('/')] = hash;
-  writeFileSync(list, JSON.stringify(checksums));
-}
-
+/** Compiles and optimizes every module; answers the folder that holds them. */
 function compile(toolchain: Toolchain, vendor: string): string {
   const { cache, cargo, environment, root } = toolchain;
   const remaps = { [vendor]: '/vendor', [root]: '/toolchain', [crate.replace(/\/$/, '')]: '/symphonia-wasm', [cache]: '/cache' };
@@ -83,35 +87,45 @@ function compile(toolchain: Toolchain, vendor: string): string {
     .map(([from, to]) => `--remap-path-prefix=${from}=${to}`);
   const output = join(cache, 'target');
   const sources = ['source.crates-io.replace-with="vendored"', `source.vendored.directory="${vendor}"`];
-  execFileSync(
-    cargo,
-    [
-      'build',
-      '--release',
-      '--locked',
-      '--offline',
-      `--target=${target}`,
-      '-Zbuild-std=std,panic_abort',
-      ...sources.flatMap((source) => ['--config', source]),
-    ],
-    {
-      cwd: crate,
-      env: { ...environment, CARGO_TARGET_DIR: output, CARGO_ENCODED_RUSTFLAGS: [...rustFlags, ...remapFlags].join('\x1f') },
-      stdio: 'inherit',
-    },
-  );
   const compiled = join(output, target, 'release', 'symphonia_wasm.wasm');
-  const optimized = join(cache, 'symphonia.wasm');
+  const optimized = join(cache, 'modules');
   const optimizer = join(nodeModules, 'binaryen', 'bin', 'wasm-opt');
-  execFileSync(process.execPath, [optimizer, ...optimizerFlags, compiled, '-o', optimized], { stdio: 'inherit' });
+  mkdirSync(optimized, { recursive: true });
+  for (const [file, features] of Object.entries(modules)) {
+    execFileSync(
+      cargo,
+      [
+        'build',
+        '--release',
+        '--locked',
+        '--offline',
+        '--no-default-features',
+        `--features=${features}`,
+        `--target=${target}`,
+        '-Zbuild-std=std,panic_abort',
+        ...sources.flatMap((source) => ['--config', source]),
+      ],
+      {
+        cwd: crate,
+        env: { ...environment, CARGO_TARGET_DIR: output, CARGO_ENCODED_RUSTFLAGS: [...rustFlags, ...remapFlags].join('\x1f') },
+        stdio: 'inherit',
+      },
+    );
+    execFileSync(process.execPath, [optimizer, ...optimizerFlags, compiled, '-o', join(optimized, file)], { stdio: 'inherit' });
+  }
   return optimized;
 }
 
+function recordModules(built: string): ModuleRecord[] {
+  return Object.entries(modules).map(([file, features]) => {
+    const bytes = readFileSync(join(built, file));
+    return { file, features, sha256: sha256(bytes), bytes: bytes.length, brotliBytes: brotliCompressSync(bytes).length };
+  });
+}
+
 function writeArtefacts(toolchain: Toolchain, built: string): void {
-  const bytes = readFileSync(built);
   const record: BuildRecord = {
-    sha256: sha256(bytes),
-    bytes: bytes.length,
+    modules: recordModules(built),
     date: new Date().toISOString().slice(0, 10),
     compiler: compilerName(toolchain),
     packages: toolchain.versions,
@@ -119,11 +133,11 @@ function writeArtefacts(toolchain: Toolchain, built: string): void {
     cargoLockSha256: sha256(readFileSync(join(crate, 'Cargo.lock'))),
     rustFlags,
     optimizerFlags,
-    upstreamEdits: upstreamEdits.map(({ file, reason }) => ({ file, reason })),
+    upstreamEdits: edits.map(({ file, reason }) => ({ file, reason })),
   };
   mkdirSync(artefacts, { recursive: true });
-  copyFileSync(built, join(artefacts, 'symphonia.wasm'));
-  writeFileSync(join(artefacts, 'symphonia.wasm.sha256'), `${record.sha256}  symphonia.wasm\n`);
+  for (const { file } of record.modules) copyFileSync(join(built, file), join(artefacts, file));
+  writeFileSync(join(artefacts, 'SHA256SUMS'), sums(record.modules));
   writeFileSync(join(artefacts, 'build-record.json'), `${JSON.stringify(record, null, 2)}\n`);
 }
 
@@ -137,14 +151,18 @@ function readRecord(): BuildRecord | undefined {
 
 /** Runs decode's tests on another build, then puts the committed artefacts back. */
 function testBuild(toolchain: Toolchain, built: string): void {
-  const names = ['symphonia.wasm', 'symphonia.wasm.sha256', 'build-record.json'];
-  const kept = names.map((name) => ({ path: join(artefacts, name), bytes: readFileSync(join(artefacts, name)) }));
+  const kept = readdirSync(artefacts).map((name) => ({ path: join(artefacts, name), bytes: readFileSync(join(artefacts, name)) }));
   try {
     writeArtefacts(toolchain, built);
     execFileSync(join(nodeModules, '.bin', 'vitest'), ['run', 'packages/decode'], { cwd: project, stdio: 'inherit' });
   } finally {
     for (const { path, bytes } of kept) writeFileSync(path, bytes);
   }
+}
+
+/** As `sha256sum` writes them. */
+function sums(records: readonly ModuleRecord[]): string {
+  return records.map((record) => `${record.sha256}  ${record.file}\n`).join('');
 }
 
 function sha256(content: string | Uint8Array): string {
@@ -163,20 +181,22 @@ function main(): void {
   }
   const toolchain = prepareToolchain();
   const built = compile(toolchain, vendorSources(toolchain));
-  const hash = sha256(readFileSync(built));
+  const hashes = sums(recordModules(built));
   if (isUpdate) {
     writeArtefacts(toolchain, built);
-    console.log(`written: ${hash}`);
+    console.log(`written:\n${hashes}`);
   } else if (record !== undefined && record.packages['rustc-web'] !== offered) {
     console.log(
       `toolchain moved: built with rustc-web ${record.packages['rustc-web'] ?? '?'}, ${offered} is offered now; testing the new build`,
     );
     testBuild(toolchain, built);
-    console.log(`toolchain moved: the new build ${hash} passes decode's tests; --update writes it`);
-  } else if (hash === record?.sha256) {
-    console.log(`identical: ${hash}`);
+    console.log(`toolchain moved: the new build passes decode's tests; --update writes it\n${hashes}`);
+  } else if (record !== undefined && hashes === sums(record.modules)) {
+    console.log(`identical:\n${hashes}`);
   } else {
-    console.log(`different: committed ${record?.sha256 ?? 'nothing'}, built ${hash}; --update writes the new one`);
+    console.log(
+      `different: committed\n${record === undefined ? 'nothing\n' : sums(record.modules)}built\n${hashes}--update writes the new ones`,
+    );
     process.exitCode = 1;
   }
 }

@@ -3,6 +3,8 @@ export interface UpstreamEdit {
   /** File below the vendored sources, crate folder first. */
   readonly file: string;
   readonly find: string;
+  /** Everything from the text found up to this is replaced. Default: the text found alone. */
+  readonly until?: string;
   readonly replace: string;
   readonly reason: string;
 }

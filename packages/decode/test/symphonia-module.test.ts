@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
+import { brotliCompressSync } from 'node:zlib';
 import { describe, expect, test } from 'vitest';
 import { loadSymphoniaModule } from '../src/symphonia-module.ts';
 
@@ -13,21 +14,43 @@ function sha256(bytes: Uint8Array): string {
   return createHash('sha256').update(bytes).digest('hex');
 }
 
-describe('the committed module', () => {
-  test('is the one that its hash and its build record name', () => {
-    const hash = sha256(read('symphonia.wasm'));
-    expect(read('symphonia.wasm.sha256').toString()).toBe(`${hash}  symphonia.wasm\n`);
-    expect(JSON.parse(read('build-record.json').toString())).toMatchObject({ sha256: hash });
+interface BuildRecord {
+  readonly cargoLockSha256: string;
+  readonly modules: readonly { readonly file: string; readonly sha256: string; readonly brotliBytes: number }[];
+}
+
+const record = JSON.parse(read('build-record.json').toString()) as BuildRecord;
+
+describe('the committed modules', () => {
+  test('are the ones that the sums and the build record name', () => {
+    const sums = record.modules.map(({ file }) => `${sha256(read(file))}  ${file}\n`);
+    expect(read('SHA256SUMS').toString()).toBe(sums.join(''));
+    for (const module of record.modules) expect(module.sha256).toBe(sha256(read(module.file)));
   });
 
-  test('was built from the committed lock file', () => {
-    const record = JSON.parse(read('build-record.json').toString()) as { readonly cargoLockSha256: string };
+  test('were built from the committed lock file', () => {
     expect(record.cargoLockSha256).toBe(sha256(read('Cargo.lock', new URL('../symphonia-wasm/', import.meta.url))));
   });
 
-  test('names no path of the machine that built it', () => {
-    const text = read('symphonia.wasm').toString('latin1');
-    expect(text.match(/\/(?:root|home|work|tmp)\/[\w./-]+/g)).toBeNull();
+  test('name no path of the machine that built them', () => {
+    for (const { file } of record.modules) {
+      expect(
+        read(file)
+          .toString('latin1')
+          .match(/\/(?:root|home|work|tmp)\/[\w./-]+/g),
+      ).toBeNull();
+    }
+  });
+
+  test('stay small: 550 KB compressed with everything, 400 KB for browsers', () => {
+    const limits = new Map([
+      ['symphonia.wasm', 550_000],
+      ['symphonia-browser.wasm', 400_000],
+    ]);
+    expect(record.modules.map(({ file }) => file)).toEqual([...limits.keys()]);
+    for (const { file } of record.modules) {
+      expect(brotliCompressSync(read(file)).length, file).toBeLessThanOrEqual(limits.get(file) ?? 0);
+    }
   });
 
   test('is compiled once', async () => {

@@ -24,6 +24,8 @@ export interface SpanFeedOptions {
   readonly reader: SegmentedReader;
   /** All parts of the stretch, in order. */
   readonly parts: readonly FeedPart[];
+  /** Parts that the span has whatever is decided: its init section, its pre-roll and the segment that it was made for. */
+  readonly leadingParts: number;
   readonly lookAhead: LookAhead;
   /** Of the whole run. */
   readonly playHead: PlayHead;
@@ -31,7 +33,7 @@ export interface SpanFeedOptions {
   readonly fillGate: FillGate;
   readonly acquire: (target: FetchTarget, isDemanded: boolean, signal: AbortSignal) => Promise<ResourceLease>;
   /**
-   * Asked before each segment but the span's first ones, with the media seconds that are fetched and not read yet: true ends the
+   * Asked before each segment but the leading ones, with the media seconds that are fetched and not read yet: true ends the
    * span before that segment.
    */
   readonly endsBefore: (segment: MediaSegment, bufferSeconds: number) => Promise<boolean>;
@@ -96,15 +98,14 @@ export class SpanFeed {
   }
 
   async #run(): Promise<void> {
-    const { endsBefore, parts, reader } = this.#options;
+    const { endsBefore, leadingParts, parts, reader } = this.#options;
     const { signal } = this.#controller;
-    const firstSegments = parts[0]?.segment === undefined ? 2 : 1;
     try {
       for (const [index, part] of parts.entries()) {
         await this.#room(index, part);
         if (this.#hasFailed) break;
         if (
-          index >= firstSegments &&
+          index >= leadingParts &&
           part.segment !== undefined &&
           (await endsBefore(part.segment, this.#bufferSeconds(part.segment)))
         ) {

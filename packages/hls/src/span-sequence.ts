@@ -26,6 +26,9 @@ export interface SpanSequenceOptions {
   readonly onCached: (byteCount: number) => void;
 }
 
+/** Boundaries nearer than this are one: EXTINF in whole milliseconds is common. */
+const BOUNDARY_TOLERANCE_SECONDS = 0.001;
+
 /** Where a span begins. */
 interface Entry {
   readonly variant: LoadedVariant;
@@ -69,13 +72,13 @@ export class SpanSequence {
       const at = index;
       const stretch = variant.stretches.find(({ end, first }) => first <= at && at < end);
       if (stretch === undefined) return;
+      let cut: MediaSegment | undefined;
       if (stretch.isGap) {
         yield this.#gap(variant, stretch, { index, seconds });
         index = stretch.end;
       } else {
         const held = await this.#format({ variant, stretch, index, seconds, isMidStream }, signal);
         const { span } = held;
-        let cut: MediaSegment | undefined;
         try {
           yield span;
           cut = await span.end(signal);
@@ -92,7 +95,7 @@ export class SpanSequence {
         }
         isMidStream = cut !== undefined;
       }
-      seconds = variant.playlist.segments[index]?.startSeconds ?? variant.playlist.durationSeconds;
+      seconds = cut?.startSeconds ?? variant.playlist.segments[index]?.startSeconds ?? variant.playlist.durationSeconds;
       if (stretch.isGap) isMidStream = false;
     }
   }
@@ -106,7 +109,10 @@ export class SpanSequence {
   /** Makes the span at `entry`, after a look at the first bytes where nothing else tells the format. */
   async #format(entry: Entry, signal: AbortSignal | undefined): Promise<{ readonly span: HlsSpan; readonly lease: HeldLease }> {
     const { stretch, variant } = entry;
-    const hasPreRoll = entry.isMidStream && !variant.rung.isLossless && entry.index > stretch.first;
+    const wanted = variant.playlist.segments[entry.index];
+    // Codecs cut at their own packets: where another variant ended earlier, the segment before holds what is missing.
+    const isLate = wanted !== undefined && wanted.startSeconds - entry.seconds > BOUNDARY_TOLERANCE_SECONDS;
+    const hasPreRoll = entry.isMidStream && (!variant.rung.isLossless || isLate) && entry.index > stretch.first;
     const first = entry.index - (hasPreRoll && this.#canHave(variant.playlist.segments[entry.index - 1]) ? 1 : 0);
     const segments = variant.playlist.segments.slice(first, stretch.end);
     const [firstSegment] = segments;
@@ -123,7 +129,7 @@ export class SpanSequence {
   }
 
   #span(
-    { seconds, stretch, variant }: Entry,
+    { index, seconds, stretch, variant }: Entry,
     {
       firstSegment,
       hint,
@@ -150,6 +156,7 @@ export class SpanSequence {
       playHead: this.#playHead,
       fillGate,
       parts,
+      leadingParts: parts.findIndex(({ segment }) => segment === playlist.segments[index]) + 1,
       startSeconds,
       offsetSeconds: Math.max(0, seconds - startSeconds),
       timeline: firstSegment.discontinuitySequence,

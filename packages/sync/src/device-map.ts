@@ -66,6 +66,7 @@ export class DeviceMap {
   #prior = { slope: 0, slopeDeviation: crystalPpm };
   #line: Line | undefined;
   #isStale = false;
+  #lastFrame = Number.NEGATIVE_INFINITY;
 
   constructor(options: DeviceMapOptions) {
     const { onStep, ...rest } = options;
@@ -92,20 +93,21 @@ export class DeviceMap {
     return this.#fit()?.deviation;
   }
 
-  /** Takes one observation. Observations come in order; one that lies before the last is ignored. */
+  /** Takes one observation. Frames only rise: one that was seen before says nothing but that the poll came later, and is ignored. */
   add(sample: DeviceSample): void {
+    if (sample.deviceFrame <= this.#lastFrame) return;
+    this.#lastFrame = sample.deviceFrame;
     this.#anchor ??= sample;
     const line = this.#fit();
     const residual = this.#residualOf(sample);
-    const last = this.#bins.at(-1)?.samples.at(-1);
-    if (last !== undefined && residual.seconds < last.seconds) return;
     const shiftUs = line === undefined ? 0 : residual.lateUs - line.at(residual.seconds);
     if (Math.abs(shiftUs) < this.#stepUs) {
       this.#shifted = [];
       this.#keep(residual, sample.localUs);
       return;
     }
-    if (shiftUs * (this.#shifted[0]?.shiftUs ?? shiftUs) < 0) this.#shifted = [];
+    // A device that stumbles again has not come to rest yet.
+    if (Math.abs(shiftUs - (this.#shifted.at(-1)?.shiftUs ?? shiftUs)) >= this.#stepUs) this.#shifted = [];
     this.#shifted.push({ sample, shiftUs });
     if (this.#shifted.length >= stepSamples) this.#reanchor(sample.localUs);
   }
@@ -134,6 +136,7 @@ export class DeviceMap {
     this.#bins = [];
     this.#shifted = [];
     this.#line = undefined;
+    this.#lastFrame = Number.NEGATIVE_INFINITY;
   }
 
   get #stepUs(): number {
@@ -142,7 +145,9 @@ export class DeviceMap {
 
   #reanchor(atUs: LocalUs): void {
     const moved = this.#shifted;
+    const lastFrame = this.#lastFrame;
     this.reset();
+    this.#lastFrame = lastFrame;
     this.#anchor = moved[0]?.sample;
     for (const { sample } of moved) this.#keep(this.#residualOf(sample), sample.localUs);
     this.#refit();
@@ -185,7 +190,7 @@ export class DeviceMap {
       const flat = samples.map((sample) => sample.lateUs - slope * (sample.seconds - seconds));
       return { x: seconds, y: quantile(flat, this.#options.envelope), weight: samples.length };
     });
-    this.#line = fitLine(points, { ...this.#prior, noise: binNoiseUs });
+    this.#line = fitLine(points, { ...this.#prior, noise: binNoiseUs, slopeLimit: 3 * crystalPpm });
   }
 
   #rememberRate(): void {

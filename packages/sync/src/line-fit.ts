@@ -12,6 +12,8 @@ interface Prior {
   readonly slopeDeviation: number;
   /** Standard deviation of one point, in units of y. */
   readonly noise: number;
+  /** No slope is steeper, whatever the points say. Default: none. */
+  readonly slopeLimit?: number;
 }
 
 /** A fitted line. */
@@ -33,7 +35,8 @@ export function fitLine(points: readonly Point[], prior: Prior): Line {
   const precision = (prior.noise / prior.slopeDeviation) ** 2;
   const squares = sum(points, (point) => scale * point.weight * (point.x - meanX) ** 2) + precision;
   const products = sum(points, (point) => scale * point.weight * (point.x - meanX) * (point.y - meanY)) + precision * prior.slope;
-  const slope = products / squares;
+  const { slopeLimit = Number.POSITIVE_INFINITY } = prior;
+  const slope = Math.max(-slopeLimit, Math.min(slopeLimit, products / squares));
   const at = (x: number): number => meanY + slope * (x - meanX);
   return {
     slope,

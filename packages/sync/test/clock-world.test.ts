@@ -1,5 +1,5 @@
 import { describe, expect, test, vi } from 'vitest';
-import { SessionClock, type ClockClientEvent } from '@tutti/sync';
+import { identityClockMap, localUs, SessionClock, type ClockClientEvent } from '@tutti/sync';
 import { linkProfiles } from './virtual/link-profiles.ts';
 import { pair } from './virtual/survey.ts';
 import { VirtualClock } from './virtual/virtual-clock.ts';
@@ -146,6 +146,21 @@ describe('clock client', () => {
     expect(send.mock.calls.filter(([way]) => way === 'up').length).toBeLessThanOrEqual(204);
   });
 
+  test('an answer that comes after its group was closed does not begin the next one', () => {
+    const { world, link } = solo(10);
+    world.runUntil(20 * second);
+    const direct = link.arrivals.bind(link);
+    let sent = 0;
+    link.arrivals = (way, trueUs) => {
+      sent += way === 'up' ? 1 : 0;
+      // The last of each group comes back after its patience.
+      return direct(way, trueUs).map((us) => us + (way === 'down' && sent % 4 === 0 ? 300_000 : 0));
+    };
+    world.runUntil(120 * second);
+    expect(sent).toBeGreaterThanOrEqual(190);
+    expect(sent).toBeLessThanOrEqual(204);
+  });
+
   test.each([
     ['up', 2000],
     ['up', 10_000],
@@ -199,6 +214,19 @@ describe('session clock', () => {
       expect(backwards).toBe(0);
       expect(last).toBeGreaterThan(5_000 * second);
     }
+  });
+
+  test('stands still where a newer map says less, and is set back only by one that begins anew', () => {
+    const session = new SessionClock();
+    const map = { ...identityClockMap(localUs(0)), offsetUs: 1000 };
+    expect(session.at(localUs(5))).toBeUndefined();
+    session.follow(map);
+    expect(session.at(localUs(5000))).toBe(6000);
+    session.follow({ ...map, offsetUs: 400 });
+    expect(session.at(localUs(5100))).toBe(6000);
+    expect(session.at(localUs(5700))).toBe(6100);
+    session.follow({ ...map, offsetUs: -5000, validFromUs: localUs(5800) });
+    expect(session.at(localUs(5900))).toBe(900);
   });
 });
 

@@ -34,12 +34,12 @@ describe('device map', () => {
     expect(map.isReady).toBe(true);
   });
 
-  test('a device without noise is mapped to the microsecond, two seconds ahead too', () => {
-    const { map, run, errorUs } = watch({ ppm: 0 });
-    run(5 * second);
-    expect(Math.abs(errorUs())).toBeLessThanOrEqual(1);
-    expect(Math.abs(errorUs(2 * second))).toBeLessThanOrEqual(1);
-    expect(Math.abs(map.ratePpm)).toBeLessThan(0.5);
+  test.each([0, 80, -80])('a device of %d ppm without noise is mapped to two microseconds, two seconds ahead too', (ppm) => {
+    const { map, run, errorUs } = watch({ ppm });
+    run(10 * second);
+    expect(Math.abs(errorUs())).toBeLessThanOrEqual(2);
+    expect(Math.abs(errorUs(2 * second))).toBeLessThanOrEqual(2);
+    expect(Math.abs(map.ratePpm - ppm)).toBeLessThan(0.5);
   });
 
   test.each([80, -80])('learns the rate of a device that is off by %d ppm', (ppm) => {
@@ -92,13 +92,25 @@ describe('device map', () => {
     const { map, steps, dac, run } = watch({});
     run(10 * second);
     const before = map.localUsAt(1e6);
-    for (let late = 0; late < 4; late += 1) {
-      const sample = dac.poll(10 * second);
+    for (const atUs of [10, 10.05, 10.1, 10.15]) {
+      const sample = dac.poll(atUs * second);
       map.add({ ...sample, localUs: localUs(sample.localUs + 200_000) });
     }
+    expect(steps).toEqual([]);
     run(11 * second);
     expect(steps).toEqual([]);
     expect(Math.abs(map.localUsAt(1e6)! - before!)).toBeLessThanOrEqual(1);
+  });
+
+  test('polls that find the same frame again say nothing, however long the device stands still', () => {
+    const { map, steps, dac, run } = watch({ latenessUs: 40 });
+    run(10 * second);
+    const last = dac.poll(10 * second);
+    map.add(last);
+    const before = map.localUsAt(1e6);
+    for (let lateUs = 0; lateUs < 500_000; lateUs += 5000) map.add({ ...last, localUs: localUs(last.localUs + lateUs) });
+    expect(steps).toEqual([]);
+    expect(map.localUsAt(1e6)).toBe(before);
   });
 
   test('a clock that is set back is a step too', () => {

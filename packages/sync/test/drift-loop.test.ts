@@ -71,6 +71,18 @@ describe('drift loop', () => {
     expect(Math.abs(errorUs)).toBeLessThan(1);
   });
 
+  test('after a start, with the rate known, an error is gone in ten seconds and leaves no overshoot', () => {
+    const loop = new DriftLoop();
+    let errorUs = 400;
+    let leastUs = errorUs;
+    for (let atUs = 0; atUs < 60e6; atUs += stepUs) {
+      errorUs -= (loop.update({ errorUs, atUs: localUs(atUs), knownPpm: 0 }).correctionPpm * stepUs) / 1e6;
+      leastUs = Math.min(leastUs, errorUs);
+      if (atUs === 10e6) expect(errorUs).toBeLessThan(40);
+    }
+    expect(leastUs).toBeGreaterThan(-20);
+  });
+
   test('changes by at most 100 ppm in a second, up to 1000 ppm', () => {
     const loop = new DriftLoop({ snapUs: 1e9, startSnapUs: 1e9 });
     let before = 0;

@@ -1,7 +1,9 @@
 import { DecodeWorker, type DecodeStream, type TrackInfo } from '@tutti/decode';
-import type { MediaSource, MediaSpan, SpanReader } from '@tutti/stream';
+import type { MediaSource, MediaSpan } from '@tutti/stream';
 import type { PcmFormat } from '../output/output.ts';
 import { ListedTime } from './listed-time.ts';
+import { JoinSmoothing } from './join-smoothing.ts';
+import { decodedSpan, gapSpan, restOfGap, type OpenSpan } from './open-span.ts';
 import { SpanPlacement, type PlacedSpan, type Placement } from './span-placement.ts';
 
 /** One answer of `Track.read`. */
@@ -16,26 +18,6 @@ export type TrackRead =
     }
   | { readonly kind: 'empty' }
   | { readonly kind: 'end' };
-
-/** One span being played: a decoder's stream, or silence for a gap. */
-interface OpenSpan {
-  readonly span: MediaSpan;
-  /** `undefined` for a gap. */
-  readonly info: TrackInfo | undefined;
-  readonly format: PcmFormat;
-  /** Frame at which the decoder was told to begin. */
-  readonly startFrame: number;
-  readonly lostPackets: number;
-  read(
-    into: Float32Array,
-  ):
-    | { readonly kind: 'pcm'; readonly frameCount: number; readonly positionFrames: number }
-    | { readonly kind: 'empty' }
-    | { readonly kind: 'end' };
-  waitReadable(signal: AbortSignal): Promise<void>;
-  seek(frame: number, signal: AbortSignal): Promise<void>;
-  close(): Promise<void>;
-}
 
 export interface TrackOptions {
   /** Default: where the presentation asks to begin, else 0. */
@@ -61,6 +43,7 @@ export class Track implements AsyncDisposable {
   #preparation = new AbortController();
   #info: TrackInfo | undefined;
   readonly #spanPlacement = new SpanPlacement();
+  readonly #joins = new JoinSmoothing();
   readonly #listedTime = new ListedTime();
   #placement: Placement = { baseFrames: 0, dropFrames: 0 };
   #positionFrames = 0;
@@ -134,11 +117,13 @@ export class Track implements AsyncDisposable {
     if (result.kind === 'empty') return result;
     const { baseFrames, dropFrames } = this.#placement;
     const surplus = Math.min(result.frameCount, Math.max(0, dropFrames - result.positionFrames));
+    this.#joins.hide(into.subarray(0, surplus * channelCount), channelCount);
     if (surplus === result.frameCount) return { kind: 'empty' };
     const positionFrames = baseFrames + result.positionFrames + surplus;
     this.#positionFrames = positionFrames + result.frameCount - surplus;
     if (this.#source.kind === 'hls') this.#source.startFill?.();
     const samples = into.subarray(surplus * channelCount, result.frameCount * channelCount);
+    this.#joins.hear(samples, span.format);
     return { kind: 'pcm', samples, positionFrames, format: span.format };
   }
 
@@ -193,6 +178,7 @@ export class Track implements AsyncDisposable {
 
   async #enter(startSeconds: number, signal: AbortSignal | undefined): Promise<OpenSpan | undefined> {
     this.#preparation = new AbortController();
+    this.#joins.reset();
     this.#iterator = this.#source.spans({ startSeconds, signal: this.#preparation.signal })[Symbol.asyncIterator]();
     this.#next = this.#prepare();
     return signal === undefined ? this.#next : untilAborted(this.#next, signal);
@@ -244,7 +230,7 @@ export class Track implements AsyncDisposable {
   /** `followsSeconds` is where the span before it ended on the track. */
   #place({ format, info, span, startFrame }: OpenSpan, wish: Omit<PlacedSpan, 'span' | 'info'>): Placement {
     if (info !== undefined && startFrame === 0) return this.#spanPlacement.place({ span, info, ...wish });
-    return { baseFrames: Math.round(span.startSeconds * format.sampleRate), dropFrames: 0 };
+    return { baseFrames: Math.round((wish.followsSeconds ?? span.startSeconds) * format.sampleRate), dropFrames: 0 };
   }
 
   /** The current span was read to its end: goes on with the prepared one as soon as it is there. */
@@ -256,7 +242,16 @@ export class Track implements AsyncDisposable {
     this.#next = (async () => {
       await finished.close();
       const span = await next;
-      if (!signal.aborted) this.#adopt(span, span && this.#place(span, { followsSeconds }));
+      if (signal.aborted) return span;
+      const placement = span && this.#place(span, { followsSeconds });
+      const silence =
+        finished.span.isGap && span ? restOfGap(finished, { followsSeconds, placement, format: span.format }) : undefined;
+      if (silence === undefined) this.#adopt(span, placement);
+      else {
+        this.#current = silence;
+        this.#placement = this.#place(silence, { followsSeconds });
+        this.#next = Promise.resolve(span);
+      }
       return span;
     })();
     this.#next.catch(() => {});
@@ -293,59 +288,6 @@ export class Track implements AsyncDisposable {
     await this.#iterator?.return?.();
     this.#iterator = undefined;
   }
-}
-
-interface DecodedSpanParts {
-  readonly span: MediaSpan;
-  readonly stream: DecodeStream;
-  readonly reader: SpanReader;
-  readonly startFrame: number;
-}
-
-function decodedSpan({ span, stream, reader, startFrame }: DecodedSpanParts): OpenSpan {
-  const format: PcmFormat = { sampleRate: stream.info.sampleRate, channelCount: stream.info.channelCount };
-  return {
-    span,
-    info: stream.info,
-    format,
-    startFrame,
-    get lostPackets() {
-      return stream.lostPackets;
-    },
-    read: (into) => stream.read(into),
-    waitReadable: (signal) => stream.waitReadable({ signal }),
-    async seek(frame, signal) {
-      await stream.seek(frame, { signal });
-    },
-    async close() {
-      await stream.close();
-      await reader.release();
-    },
-  };
-}
-
-function gapSpan(span: MediaSpan, format: PcmFormat): OpenSpan {
-  const frameCount = Math.round((span.durationSeconds ?? 0) * format.sampleRate);
-  let position = Math.min(frameCount, Math.round(span.offsetSeconds * format.sampleRate));
-  return {
-    span,
-    info: undefined,
-    format,
-    startFrame: position,
-    lostPackets: 0,
-    read(into) {
-      const count = Math.min(frameCount - position, into.length / format.channelCount);
-      if (count === 0) return { kind: 'end' };
-      into.fill(0, 0, count * format.channelCount);
-      position += count;
-      return { kind: 'pcm', frameCount: count, positionFrames: position - count };
-    },
-    async waitReadable() {},
-    async seek(frame) {
-      position = Math.min(frame, frameCount);
-    },
-    async close() {},
-  };
 }
 
 /** The promise, or the signal's reason as soon as it aborts. The promise itself goes on. */

@@ -12,7 +12,7 @@ import { isReady, nextTrack, type SessionTrack } from '@tutti/sync/protocol';
 import { PartyError } from './party-error.ts';
 import type { PartyMemory, Seats } from './party-memory.ts';
 import type { PreparedTrack } from './party-player.ts';
-import { RollCall } from './roll-call.ts';
+import { RollCalls } from './roll-call.ts';
 
 export interface ConductorOptions {
   readonly memory: PartyMemory;
@@ -23,8 +23,6 @@ export interface ConductorOptions {
   readonly after: (ms: number, run: () => void) => Disposable;
 }
 
-/** Nodes have this long to prepare a track before it begins without them. */
-const PREPARE_MS = 1500;
 /** A command takes a moment to every node, and each needs a moment to obey. */
 const LEAD_MS = 60;
 /** A link this slow is not waited for. */
@@ -39,7 +37,7 @@ const MAX_TIMER_MS = 2 ** 31 - 1;
 /** Turns the wish to play into timelines: prepares, publishes, goes on to the next track at its boundary. */
 export class Conductor implements Disposable {
   readonly #options: ConductorOptions;
-  readonly #rolls = new Map<string, RollCall>();
+  readonly #rolls: RollCalls;
   /** What nodes told of tracks, by track. */
   readonly #known = new Map<string, PreparedTrack>();
   #wantsToPlay = false;
@@ -52,9 +50,12 @@ export class Conductor implements Disposable {
   #waitingId: string | undefined;
   #overdueId: string | undefined;
   #waiting: Disposable | undefined;
+  /** The track that nodes have opened before anybody wanted it. */
+  #rehearsedId: string | undefined;
 
   constructor(options: ConductorOptions) {
     this.#options = options;
+    this.#rolls = new RollCalls(options);
   }
 
   /** Plays from here on whatever is ready; resumes what was paused. Throws `party/nothing-to-play`. */
@@ -124,7 +125,7 @@ export class Conductor implements Disposable {
       this.#known.set(trackId, prepared);
       memory.apply({ type: 'measured', trackId, durationSeconds: prepared.durationFrames / prepared.sampleRate });
     }
-    this.#rolls.get(trackId)?.answer(nodeId, prepared);
+    this.#rolls.answer(nodeId, trackId, prepared);
   }
 
   /** A node cannot play this track; when nobody can, it is passed over. */
@@ -134,12 +135,12 @@ export class Conductor implements Disposable {
     if (track?.hash === undefined) return;
     memory.apply({ type: 'got', nodeId, hash: track.hash, isOk: false });
     if (!this.#hasSomebody(track.hash)) memory.apply({ type: 'failed', trackId, message });
-    this.#rolls.get(trackId)?.answer(nodeId, undefined);
+    this.#rolls.answer(nodeId, trackId, undefined);
     if (track.failure === undefined && memory.state.currentId === trackId && !this.#hasSomebody(track.hash)) this.#advance();
   }
 
   left(nodeId: string): void {
-    for (const roll of this.#rolls.values()) roll.answer(nodeId, undefined);
+    this.#rolls.left(nodeId);
   }
 
   /** The state has changed: begins what can begin, and gets ready what follows. */
@@ -148,7 +149,9 @@ export class Conductor implements Disposable {
     const { currentId, line } = memory.state;
     const next = nextTrack(memory.state);
     if (currentId === undefined) {
-      if (this.#wantsToPlay && !this.#isBeginning && next !== undefined && this.#hasOne(next)) this.#beginSoon(next);
+      if (next === undefined || this.#isBeginning || !this.#hasOne(next)) return;
+      if (this.#wantsToPlay) this.#beginSoon(next);
+      else if (isReady(memory.state, next.trackId)) this.#rehearse(next);
     } else if (line?.state === 'playing' && line.trackId === currentId) this.#follow(line, next);
   }
 
@@ -174,6 +177,13 @@ export class Conductor implements Disposable {
     });
   }
 
+  /** Has every node open the track that a command to play would begin, so that the command finds it open. */
+  #rehearse({ hash, trackId }: SessionTrack): void {
+    if (hash === undefined || this.#rehearsedId === trackId) return;
+    this.#rehearsedId = trackId;
+    void this.#rolls.call(trackId, hash, 0);
+  }
+
   async #begin(track: SessionTrack): Promise<void> {
     const { memory } = this.#options;
     const { hash, trackId } = track;
@@ -181,7 +191,7 @@ export class Conductor implements Disposable {
     const operation = ++this.#operation;
     this.#isBeginning = true;
     try {
-      const prepared = await this.#prepare(trackId, hash, 0);
+      const prepared = await this.#rolls.call(trackId, hash, 0);
       if (operation !== this.#operation) return;
       if (prepared !== undefined) {
         memory.apply({ type: 'advanced', trackId });
@@ -201,7 +211,7 @@ export class Conductor implements Disposable {
     const operation = ++this.#operation;
     this.#isBeginning = false;
     const { hash, rateDen, rateNum, trackId } = line;
-    const prepared = await this.#prepare(trackId, hash, frame);
+    const prepared = await this.#rolls.call(trackId, hash, frame);
     if (operation !== this.#operation) return;
     this.#publish({ trackId, hash, frame0: frame, t0Us: this.#leadUs(prepared?.minLeadMs ?? 0), rateNum, rateDen, state });
     this.proceed();
@@ -221,7 +231,7 @@ export class Conductor implements Disposable {
     if (hash === undefined) return;
     this.#armingId = trackId;
     try {
-      const prepared = await this.#prepare(trackId, hash, 0);
+      const prepared = await this.#rolls.call(trackId, hash, 0);
       const { line } = memory.state;
       const current = line === undefined ? undefined : this.#known.get(line.trackId);
       const isStillNext = nextTrack(memory.state)?.trackId === trackId && line?.state === 'playing';
@@ -232,21 +242,6 @@ export class Conductor implements Disposable {
     } finally {
       this.#armingId = undefined;
     }
-  }
-
-  /** Asks every node that has the track to be able to begin it at `frame`; `undefined` when nobody can. */
-  async #prepare(trackId: string, hash: string, frame: number): Promise<PreparedTrack | undefined> {
-    const { after, memory, seats } = this.#options;
-    const able = memory.state.members.filter(({ has, isConnected }) => isConnected && has.has(hash)).map(({ nodeId }) => nodeId);
-    const roll = new RollCall(able);
-    this.#rolls.get(trackId)?.abandon();
-    this.#rolls.set(trackId, roll);
-    using _deadline = after(PREPARE_MS, () => roll.deadline());
-    for (const nodeId of able) seats.send(nodeId, { type: 'prepare', trackId, hash, frame });
-    const answers = await roll.answers;
-    if (this.#rolls.get(trackId) === roll) this.#rolls.delete(trackId);
-    const [first] = answers;
-    return first === undefined ? undefined : { ...first, minLeadMs: Math.max(...answers.map(({ minLeadMs }) => minLeadMs)) };
   }
 
   #publish(line: Omit<Timeline, 'epoch'>): void {

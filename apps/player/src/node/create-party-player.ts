@@ -172,7 +172,8 @@ class LockstepPartyPlayer implements PartyPlayer {
     } catch (error) {
       if (!(error instanceof OutputError)) throw error;
       this.#emit({ type: 'no-device', error });
-      return createNullOutput({ nowUs: this.#nowUs });
+      const { sleep } = this.#options;
+      return createNullOutput({ nowUs: this.#nowUs, ...(sleep === undefined ? {} : { sleep }) });
     }
   }
 

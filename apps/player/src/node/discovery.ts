@@ -1,3 +1,5 @@
+import { setTimeout as delay } from 'node:timers/promises';
+
 /** A party that announces itself on this network. */
 export interface FoundParty {
   readonly name: string;
@@ -77,16 +79,9 @@ export async function findParties(options: {
     });
   });
   try {
-    await new Promise<void>((resolve, reject) => {
-      const timer = setTimeout(resolve, options.forMs);
-      options.signal.addEventListener(
-        'abort',
-        () => {
-          clearTimeout(timer);
-          reject(options.signal.reason as Error);
-        },
-        { once: true },
-      );
+    await delay(options.forMs, undefined, { signal: options.signal }).catch((error: unknown) => {
+      options.signal.throwIfAborted();
+      throw error;
     });
   } finally {
     browser.stop();

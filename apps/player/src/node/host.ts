@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import path from 'node:path';
 import { positionAt, sessionUs, SyncError, type SessionUs } from '@tutti/sync';
 import { AttemptLimit, createNonce, PartyKeys, viewOf, type PartyCommand, type SessionView } from '@tutti/sync/protocol';
 import { acceptLinks, monotonicUs, startClockResponder, type LinkAcceptor, type LinkTiming } from '@tutti/sync/transport';
@@ -46,7 +47,8 @@ export interface Host extends AsyncDisposable {
   readonly view: SessionView;
   /** Puts sources at the end of the queue; they are fetched one after the other. Rejects when they name nothing. */
   add(sources: readonly string[], addedBy: string): Promise<void>;
-  play(): Promise<void>;
+  /** Does what the owner asks. Rejects with the sentence why not. */
+  command(command: PartyCommand): Promise<void>;
   /** Called after every change of the session. */
   onChange(listener: () => void): Disposable;
   /** Tells every node that the session has ended, and ends it. Idempotent. */
@@ -154,15 +156,15 @@ class RunningHost implements Host {
     const expanded = await expandSources(sources);
     for (const source of expanded) {
       const trackId = createNonce();
-      this.#memory.apply({ type: 'added', trackId, label: sourceLabel(source), addedBy });
+      this.#memory.apply({ type: 'added', trackId, label: labelOf(source), addedBy });
       // One after the other: the line belongs to the track that is wanted first.
       this.#fetching = this.#fetching.then(() => this.#fetch(trackId, source));
     }
     this.#proceed();
   }
 
-  play(): Promise<void> {
-    return this.#conductor.play();
+  command(command: PartyCommand): Promise<void> {
+    return this.#obey(command, { name: this.#parts.name, isLocal: true, send: () => undefined });
   }
 
   onChange(listener: () => void): Disposable {
@@ -195,7 +197,7 @@ class RunningHost implements Host {
   async #fetch(trackId: string, source: string): Promise<void> {
     const { library, onEvent } = this.#parts;
     const { signal } = this.#ended;
-    const label = sourceLabel(source);
+    const label = labelOf(source);
     if (signal.aborted || !this.#memory.state.tracks.some((track) => track.trackId === trackId)) return;
     onEvent({ type: 'fetching', label });
     try {
@@ -296,6 +298,11 @@ class RunningHost implements Host {
       this.#members.broadcast({ type: 'session', session: viewOf(this.#memory.state, { withReports: false }) });
     });
   }
+}
+
+/** What nodes see of a source: a URL without secrets, and of a file its name, not where it lies. */
+function labelOf(source: string): string {
+  return isHttpUrl(source) ? sourceLabel(source) : path.basename(source);
 }
 
 /** Files of the host's computer are named on it. */

@@ -12,8 +12,10 @@ export interface DeviceClockOptions {
 
 /** How long before an expected callback polling begins; a timer may be late by a millisecond. */
 const pollAheadUs = 2000;
-/** A change that was not seen within this time of the poll before it came at an unknown moment. */
+/** A change that was not seen within this time of the poll before it came at an unknown moment … */
 const longestPollGapUs = 500;
+/** … and is told all the same when nothing better came for so long: to be late by a callback at most is better than to know nothing. */
+const patienceUs = 500_000;
 /** Until a callback's last frame has been rendered, and its latency told. */
 const settleMs = 2;
 /** While the device is young, and after anything irregular, every callback is observed … */
@@ -73,8 +75,10 @@ export class DeviceClock {
     let settledFrame = readFrame();
     let denseLeft = denseCallbacks;
     let last: DeviceSample | undefined;
+    let toldUs = monotonicUs();
     for (;;) {
-      const seen = await this.#nextChange(settledFrame, signal);
+      const longestGapUs = monotonicUs() - toldUs > patienceUs ? this.#quantumUs : longestPollGapUs;
+      const seen = await this.#nextChange(settledFrame, longestGapUs, signal);
       await setTimeout(settleMs, undefined, { signal, ref: false });
       const frame = readFrame();
       const advanced = frame - settledFrame;
@@ -86,7 +90,10 @@ export class DeviceClock {
       this.#learn(advanced);
       const sample = { localUs: localUs(seen + Math.round(readLatencySeconds() * 1e6)), deviceFrame: frame - advanced };
       // A step of another size is a callback that was caught half-way, or two of them.
-      if (this.#stepCount >= leastCallbacks && advanced === this.#quantumFrames) this.#tell(sample);
+      if (this.#stepCount >= leastCallbacks && advanced === this.#quantumFrames) {
+        toldUs = seen;
+        this.#tell(sample);
+      }
       denseLeft = last !== undefined && this.#isStep(last, sample) ? denseCallbacks : Math.max(0, denseLeft - 1);
       last = sample;
       const callbacksAhead = denseLeft > 0 ? 1 : sparseStride;
@@ -98,12 +105,14 @@ export class DeviceClock {
   }
 
   /** The moment at which the count was seen to move away from `frame`; `undefined` when that moment is not known well. */
-  async #nextChange(frame: number, signal: AbortSignal): Promise<LocalUs | undefined> {
+  async #nextChange(frame: number, longestGapUs: number, signal: AbortSignal): Promise<LocalUs | undefined> {
     const since = monotonicUs();
     for (let before = since; ;) {
       signal.throwIfAborted();
+      const current = this.#options.readFrame();
+      // Read in this order, a thread that is put to sleep between the two makes the moment late, not early.
       const now = monotonicUs();
-      if (this.#options.readFrame() !== frame) return now - before <= longestPollGapUs ? now : undefined;
+      if (current !== frame) return now - before <= longestGapUs ? now : undefined;
       before = now;
       if (now - since < stallUs) await setImmediate(undefined, { signal });
       else await setTimeout(settleMs, undefined, { signal, ref: false });

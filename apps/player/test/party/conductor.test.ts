@@ -117,6 +117,18 @@ describe('the conductor', () => {
     ]);
   });
 
+  test('a track that would be played is opened beforehand, once', async () => {
+    const self = stage();
+    self.join('x');
+    self.add('a');
+    self.got('x', 'a');
+    await self.settle();
+    self.memory.apply({ type: 'disconnected', nodeId: 'nobody' });
+    await self.settle();
+    expect(self.sent.filter(({ message }) => message.type === 'prepare')).toHaveLength(1);
+    expect(self.lines).toHaveLength(0);
+  });
+
   test('a node that takes too long is not waited for', async () => {
     const self = stage();
     for (const nodeId of ['x', 'y']) self.join(nodeId);

@@ -21,7 +21,7 @@ const brisk = { heartbeatMs: 50, timeoutMs: 400 };
 async function playFile(party: TestHost, file = fixturePath('part-1.flac')): Promise<void> {
   await party.host.add([file], 'me');
   await party.until(({ queue }) => queue[0]?.status === 'ready');
-  await party.host.play();
+  await party.host.command({ kind: 'play' });
 }
 
 describe('joining', () => {

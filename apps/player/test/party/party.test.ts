@@ -14,7 +14,7 @@ describe('a party', () => {
     await party.until(({ members }) => members.filter((member) => member.report?.isClockReady === true).length === 2);
     await party.host.add([fixturePath('part-1.flac'), origin.url('hls/fmp4/multivariant.m3u8')], 'me');
     await party.until((view) => statuses(view)[0] === 'ready');
-    await party.host.play();
+    await party.host.command({ kind: 'play' });
     await Promise.all([started(one), started(two)]);
     const [first, second] = [one.player.frameNow()!, two.player.frameNow()!];
     // Two readings of two clocks, one after the other on a busy machine: a tenth of a second apart at the very most.

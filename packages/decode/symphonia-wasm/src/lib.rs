@@ -8,6 +8,10 @@ pub mod codec_name;
 pub mod describe;
 pub mod failure;
 pub mod gapless;
+pub mod interleave;
+#[cfg(test)]
+#[path = "../kernels/mod.rs"]
+mod kernels;
 pub mod mp4;
 pub mod ogg;
 pub mod opening;

@@ -8,6 +8,7 @@ use symphonia::core::packet::Packet;
 use crate::clock::Precision;
 use crate::codec_name::{codec_name, is_padded};
 use crate::failure::Failure;
+use crate::interleave::interleave;
 use crate::opening::{choose_track, make_decoder, unsupported};
 use crate::session::{MAX_GAP_SECONDS, Run, Session};
 
@@ -27,8 +28,7 @@ impl Session {
             let change = format!("{} Hz with {} channels", spec.rate, spec.channels);
             return Err(unsupported(&format!("a change to {change} inside the stream"), &self.track.container));
         }
-        buffer.copy_to_vec_interleaved::<f32>(&mut self.samples);
-        sanitize(&mut self.samples);
+        interleave(&buffer, &mut self.samples);
         self.lost_in_a_row = 0;
         let frames = spec.frames as i64;
         if std::mem::take(&mut self.drops_next) {
@@ -168,15 +168,5 @@ impl Spec {
     pub(crate) fn of(buffer: &GenericAudioBufferRef<'_>) -> Self {
         let spec = buffer.spec();
         Spec { rate: spec.rate(), channels: spec.channels().count(), frames: buffer.frames() }
-    }
-}
-
-/// NaN and infinities would stay in every filter downstream; denormals only slow them.
-fn sanitize(samples: &mut [f32]) {
-    for sample in samples {
-        let magnitude = sample.abs();
-        if !(magnitude >= f32::MIN_POSITIVE && magnitude < f32::INFINITY) {
-            *sample = 0.0;
-        }
     }
 }

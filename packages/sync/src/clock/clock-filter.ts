@@ -1,7 +1,7 @@
 import type { ClockMap } from './clock-map.ts';
 import { DelayWindow } from './delay-window.ts';
 import { OffsetEnvelope, type OffsetInterval } from './offset-envelope.ts';
-import { OffsetKalman } from './offset-kalman.ts';
+import { OffsetKalman, type Measurement } from './offset-kalman.ts';
 import type { Probe } from './probe.ts';
 import type { LocalUs } from '../units.ts';
 
@@ -128,11 +128,7 @@ export class ClockFilter {
   }
 
   /** What a probe says: it may have spent all of its waiting on one way, so half of that is taken as its error. */
-  #measurement({ atUs, offsetUs, delayUs }: Probe): {
-    readonly atUs: LocalUs;
-    readonly offsetUs: number;
-    readonly variance: number;
-  } {
+  #measurement({ atUs, offsetUs, delayUs }: Probe): Measurement {
     const leastUs = this.#delays.leastUs ?? delayUs;
     const noiseUs = Math.max(leastNoiseUs, leastNoisePart * leastUs);
     const waitedUs = delayUs - leastUs + this.#delays.waitedUs;

@@ -7,7 +7,7 @@ const skewWalk = 2e-11;
 const forgetting = 4;
 
 /** An offset measured at a local time, in microseconds, with the variance of its error. */
-interface Measurement {
+export interface Measurement {
   readonly atUs: LocalUs;
   readonly offsetUs: number;
   readonly variance: number;

@@ -3,8 +3,8 @@ import { isIP } from 'node:net';
 import { hostname } from 'node:os';
 
 /**
- * Whether a request comes from somebody who means this host. Its `Host` must be an address, `localhost` or this machine's own name:
- * any other name was made to point here (DNS rebinding). Its `Origin`, which only browsers send, must be the same place.
+ * Whether a request comes from somebody who means this host. Its `Host` must be an address, `localhost` or this machine's own name,
+ * in whatever domain: any other name was made to point here (DNS rebinding). Its `Origin`, which only browsers send, must be the same place.
  */
 export function isTrustedRequest({ headers }: Pick<IncomingMessage, 'headers'>): boolean {
   const url = URL.parse(`http://${headers.host ?? ''}`);
@@ -14,7 +14,8 @@ export function isTrustedRequest({ headers }: Pick<IncomingMessage, 'headers'>):
 }
 
 function isOwnName(name: string): boolean {
-  const own = hostname().toLowerCase();
-  const short = own.split('.')[0] ?? own;
-  return isIP(name) !== 0 || ['localhost', own, short, `${short}.local`].includes(name);
+  if (isIP(name) !== 0 || name === 'localhost') return true;
+  const [own = ''] = hostname().toLowerCase().split('.');
+  // Routers and mDNS put a domain of their own behind the name.
+  return own !== '' && own !== 'localhost' && (name === own || name.startsWith(`${own}.`));
 }

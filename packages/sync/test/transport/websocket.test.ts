@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import { createServer, type Server } from 'node:http';
+import { hostname } from 'node:os';
 import { connect, createServer as createTcpServer, type AddressInfo, type Socket } from 'node:net';
 import { describe, expect, test } from 'vitest';
 import { WebSocket } from 'ws';
@@ -175,6 +176,7 @@ describe('a trusted request', () => {
     ['192.168.1.20:17401', 'http://192.168.1.20:17401', true],
     ['192.168.1.20:17401', 'http://192.168.1.20', false],
     ['192.168.1.20:17401', 'null', false],
+    [`${hostname()}.fritz.box:17401`, undefined, true],
     ['evil.example', undefined, false],
     ['localhost.evil.example', undefined, false],
     ['a@127.0.0.1', undefined, false],

@@ -61,6 +61,7 @@ export class Lockstep {
   #head = 0;
   #voices: readonly Voice[] = [];
   #correctionPpm = 0;
+  #isSnapping = false;
   #underruns = 0;
   #snaps = 0;
 
@@ -83,7 +84,7 @@ export class Lockstep {
       rampFrames: this.#rampFrames,
       findFeed,
       onCue: (frame, cue) => this.#cues.push({ frame, cue }),
-      onBegin: () => this.#loop.restart(),
+      onBegin: () => this.#onBegin(),
     });
   }
 
@@ -218,6 +219,12 @@ export class Lockstep {
     this.#voices = fadingOut(this.#voices, this.#head, Math.round(fadeSeconds * this.#options.format.sampleRate));
   }
 
+  /** After a jump of the loop's own the error is known: to measure it again would be to jump again. */
+  #onBegin(): void {
+    if (!this.#isSnapping) this.#loop.restart();
+    this.#isSnapping = false;
+  }
+
   #steer(): void {
     const main = mainOf(this.#voices);
     const line = this.#leader.lineFor(this.#plan, this.#head);
@@ -233,6 +240,7 @@ export class Lockstep {
     if (snap !== undefined) {
       this.#snaps += 1;
       this.#options.onEvent({ type: 'snapped', byUs: snap.byUs });
+      this.#isSnapping = true;
       this.#jump(snapSeconds);
       return;
     }
@@ -249,6 +257,11 @@ export class Lockstep {
   }
 
   #measure(heardFrame: number): void {
+    // A device that nobody sees is not in step, whatever its last map says.
+    if (!this.#clock.isObserved(this.#options.nowUs())) {
+      this.#alignment.clear();
+      return;
+    }
     const frame = Math.round(heardFrame);
     const stretch = this.#placed.at(frame);
     const voice = mainOf(stretch?.voices ?? []);

@@ -5,6 +5,8 @@ import type { TimedOutput } from '../../output/timed-output.ts';
 /** Two crystals of the worst kind differ by less; more is a device that stumbles, and no rate to follow. */
 const crystalsPpm = 500;
 
+const freshUs = 2_000_000;
+
 export interface NodeClockOptions {
   readonly output: Pick<TimedOutput, 'quantumFrames'>;
   /** The device's frames per second. */
@@ -19,6 +21,7 @@ export class NodeClock {
   readonly #options: NodeClockOptions;
   #deviceMap: DeviceMap | undefined;
   #clockMap: ClockMap | undefined;
+  #observedUs: LocalUs | undefined;
 
   constructor(options: NodeClockOptions) {
     this.#options = options;
@@ -39,7 +42,13 @@ export class NodeClock {
     this.#clockMap = map;
   }
 
+  /** Whether the device was observed within the last two seconds: what its map says of now is measured, not remembered. */
+  isObserved(nowUs: LocalUs): boolean {
+    return this.#observedUs !== undefined && nowUs - this.#observedUs < freshUs;
+  }
+
   observe(sample: DeviceSample): void {
+    this.#observedUs = sample.localUs;
     // The first sample comes when the device's quantum is known.
     this.#deviceMap ??= new DeviceMap({
       sampleRate: this.#options.sampleRate,
