@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { mkdir, readFile, rm } from 'node:fs/promises';
+import { mkdir, readFile, rename, rm } from 'node:fs/promises';
 import { fixturePath, startOrigin } from '@tutti/fixtures';
 import { describe, expect, test } from 'vitest';
 import { runTutti, startTutti, temporaryHome, type TuttiResult } from './run-tutti.ts';
@@ -114,7 +114,9 @@ describe('a root that vanishes', () => {
     using gate = origin.gate(held, atBytes);
     const playing = startTutti(play, { home: home.directory });
     await gate.reached();
-    await rm(home.file('cache'), { recursive: true });
+    // At once, as a disk that is pulled out: what is removed file by file could get new ones meanwhile.
+    await rename(home.file('cache'), home.file('gone'));
+    await rm(home.file('gone'), { recursive: true });
     gate.release();
     const interrupted = await playing.result;
     expect(interrupted.stderr).not.toMatch(/\n\s+at /);

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { readdir, rm, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
-import { nodeFileSystem, readAtomic, StorageError, toStorageError, writeAtomic } from '@tutti/storage';
+import { makeDirectories, nodeFileSystem, readAtomic, StorageError, toStorageError, writeAtomic } from '@tutti/storage';
 import { AssetError } from './asset-error.ts';
 
 /** Version of everything below a root. A cache of another version is refused, never guessed at. */
@@ -33,7 +33,7 @@ export async function prepareRoot(path: string): Promise<CacheRoot> {
   const at = (name: string): string => join(root, name);
   const places = { root, assets: at('assets'), leases: at('leases'), trash: at('trash'), quarantine: at('quarantine') };
   try {
-    await nodeFileSystem.makeDirectory(root);
+    await makeDirectories(root);
     await checkMarker(root, await readdir(root));
   } catch (error) {
     throw toRootError(error, root);

@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { openDiskResource, openMemoryResource, removeDiskResource, StorageError } from '@tutti/storage';
+import { openDiskResource, openMemoryResource, removeDiskResource, StorageError, toStorageError } from '@tutti/storage';
 import type { CommittedResource, FileSystem, ResourceOrigin, StreamingResource } from '@tutti/storage';
 import { AssetError, toAssetError } from './asset-error.ts';
 import { hashFile, removeEmptyFolders, removeStrays, touch } from './asset-files.ts';
@@ -44,6 +44,7 @@ export class SharedAsset {
   readonly fileSystem: FileSystem;
   readonly #options: SharedAssetOptions;
   readonly #queue = new KeyedQueue();
+  #preparing: Promise<void> | undefined;
   /** Flights that may be joined: one per resource in use. */
   readonly #flights = new Map<string, ResourceFlight>();
   /** All flights with a lease, the failed and discarded ones too. */
@@ -69,6 +70,15 @@ export class SharedAsset {
     const asset = new SharedAsset(options, manifest);
     await touch(directory, options.nowMs());
     return asset;
+  }
+
+  /** Makes the asset's directory before its first file; not again when it has vanished since. */
+  prepare(): Promise<void> {
+    this.#preparing ??= this.fileSystem.makeDirectory(this.directory).catch((error: unknown) => {
+      this.#preparing = undefined;
+      throw toStorageError(error, `make ${this.directory}`, this.directory);
+    });
+    return this.#preparing;
   }
 
   pathOf(relPath: string): string {
@@ -216,6 +226,7 @@ export class SharedAsset {
     const label = labelOf(key);
     const path = this.pathOf(key.relPath);
     const isReadOnly = !mayWrite || !this.isWriter();
+    if (!isReadOnly) await this.prepare();
     const options = {
       path,
       label,

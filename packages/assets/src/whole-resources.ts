@@ -75,6 +75,7 @@ export class WholeResources {
     produced: ProducedWhole,
     how: { readonly finalUrl: string; readonly isSecret: boolean },
   ): Promise<void> {
+    await this.#asset.prepare();
     const { manifest, fileSystem } = this.#asset;
     const { bytes, origin } = produced;
     const path = this.#asset.pathOf(relPath);

@@ -17,7 +17,7 @@ const unsynced: FileSystem = {
   datasync: async () => undefined,
   syncFile: async () => undefined,
   syncDirectory: async () => undefined,
-  makeDirectory: async (path) => void (await mkdir(path, { recursive: true })),
+  makeDirectory: async (path) => mkdir(path).catch(() => undefined),
   writeWhole: (path, bytes, options) => nodeFileSystem.writeWhole(path, bytes, { ...options, isDurable: false }),
 };
 

@@ -21,7 +21,8 @@ export async function readAtomic(path: string, options: AtomicOptions = {}): Pro
 
 /**
  * Writes a small whole file so that its name always holds either the old or the new bytes, also after a power cut:
- * written beside, synced, renamed, directory synced. Missing directories are made with mode 0700. Throws `StorageError`;
+ * written beside, synced, renamed, directory synced. Its directory is made, with mode 0700, when it is
+ * missing; those above it must exist. Throws `StorageError`;
  * an abort counts only before the write begins.
  */
 export async function writeAtomic(path: string, bytes: string | Uint8Array, options: AtomicOptions = {}): Promise<void> {

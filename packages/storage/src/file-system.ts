@@ -38,8 +38,8 @@ export interface FileSystem {
   /** Makes a file durable, its name in its directory included. */
   readonly syncFile: (path: string) => Promise<void>;
   /**
-   * Makes a directory and those above it, for the owner alone (0700), and makes the new ones durable; one that exists is no
-   * error.
+   * Makes a directory in one that exists, for the owner alone (0700), and makes it durable; one that is there already is no
+   * error. Those above it are left alone: when they have vanished, nobody wants them back half filled.
    */
   readonly makeDirectory: (path: string) => Promise<void>;
   /** Makes renames and removals in a directory durable, where the platform can. */
@@ -96,25 +96,31 @@ async function syncPath(path: string, flags: 'r' | 'r+'): Promise<void> {
   }
 }
 
-/**
- * Not `mkdir` with `recursive`: where a file system answers `ENOENT` although the parent exists (/proc does), Node 24 tries
- * again for ever.
- */
 async function makeDirectory(path: string): Promise<void> {
   try {
     await fs.promises.mkdir(path, { mode: DIRECTORY_MODE });
     // What lies in a directory is as durable as the directory's own name.
     await syncDirectory(dirname(path)).catch(() => undefined);
   } catch (error) {
-    const code = error instanceof Error && 'code' in error ? error.code : undefined;
-    const parent = dirname(path);
-    if (code === 'ENOENT' && parent !== path && !(await isDirectory(parent))) {
-      await makeDirectory(parent);
-      // Another process may have made it in the meantime.
-      await makeDirectory(path);
-    } else if (code !== 'EEXIST' || !(await isDirectory(path))) {
-      throw error;
-    }
+    if (codeOf(error) !== 'EEXIST' || !(await isDirectory(path))) throw error;
+  }
+}
+
+/**
+ * Makes a directory and those above it, as `FileSystem.makeDirectory` makes one. Rejects with what `node:fs` says.
+ *
+ * Not `mkdir` with `recursive`: where a file system answers `ENOENT` although the parent exists (/proc does), Node 24 tries
+ * again for ever.
+ */
+export async function makeDirectories(path: string): Promise<void> {
+  const parent = dirname(path);
+  try {
+    await makeDirectory(path);
+  } catch (error) {
+    if (codeOf(error) !== 'ENOENT' || parent === path || (await isDirectory(parent))) throw error;
+    await makeDirectories(parent);
+    // Another process may have made it in the meantime.
+    await makeDirectory(path);
   }
 }
 
@@ -124,8 +130,12 @@ function isDirectory(path: string): Promise<boolean> {
 
 function absentAs<T>(value: T): (error: unknown) => T {
   return (error) => {
-    const code = error instanceof Error && 'code' in error ? error.code : undefined;
+    const code = codeOf(error);
     if (code === 'ENOENT' || code === 'ENOTDIR') return value;
     throw error;
   };
+}
+
+function codeOf(error: unknown): unknown {
+  return error instanceof Error && 'code' in error ? error.code : undefined;
 }

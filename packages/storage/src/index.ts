@@ -14,7 +14,7 @@ export {
   type PartialSummary,
 } from './disk-resource.ts';
 export { RemoteFailure } from './failure-record.ts';
-export { nodeFileSystem, type FileSystem } from './file-system.ts';
+export { makeDirectories, nodeFileSystem, type FileSystem } from './file-system.ts';
 export { openMemoryResource, type MemoryResourceOptions } from './memory-resource.ts';
 export { isSameProcess, livenessOf, ownIdentity, parseIdentity, type ProcessIdentity } from './process-identity.ts';
 export { RangeSet } from './range-set.ts';

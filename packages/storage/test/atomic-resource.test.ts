@@ -1,9 +1,9 @@
-import { readdirSync, readFileSync, statSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { nodeFileSystem, readAtomic, writeAtomic } from '../src/index.ts';
+import { makeDirectories, readAtomic, writeAtomic } from '../src/index.ts';
 import { FaultyFileSystem } from './faulty-file-system.ts';
 
 let directory: string;
@@ -13,13 +13,19 @@ beforeAll(async () => {
 afterAll(() => rm(directory, { recursive: true }));
 
 describe('an atomic resource', () => {
-  test('is written whole, in directories for the owner alone, with its mode', async () => {
-    const path = join(directory, 'a', 'b', 'key');
+  test('is written whole, in a directory for the owner alone, with its mode', async () => {
+    const path = join(directory, 'a', 'key');
     await writeAtomic(path, Uint8Array.of(1, 2, 3), { mode: 0o600 });
     expect(await readAtomic(path)).toEqual(Buffer.from([1, 2, 3]));
     expect(statSync(path).mode & 0o777).toBe(0o600);
     expect(statSync(join(directory, 'a')).mode & 0o777).toBe(0o700);
-    expect(readdirSync(join(directory, 'a', 'b'))).toEqual(['key']);
+    expect(readdirSync(join(directory, 'a'))).toEqual(['key']);
+  });
+
+  test('does not bring back the directory of a directory that has vanished', async () => {
+    const path = join(directory, 'vanished', 'a', 'key');
+    await expect(writeAtomic(path, 'x')).rejects.toMatchObject({ code: 'storage/not-present' });
+    expect(existsSync(join(directory, 'vanished'))).toBe(false);
   });
 
   test('keeps the old bytes when the disk is full', async () => {
@@ -36,7 +42,7 @@ describe('an atomic resource', () => {
   });
 
   test('says at once that a place holds no directory, however the file system puts it', async () => {
-    await expect(nodeFileSystem.makeDirectory('/proc/tutti/cache')).rejects.toThrow();
+    await expect(makeDirectories('/proc/tutti/cache')).rejects.toThrow();
     await writeAtomic(join(directory, 'file'), 'x');
     await expect(writeAtomic(join(directory, 'file', 'below'), 'x')).rejects.toMatchObject({ name: 'StorageError' });
   });
