@@ -1,11 +1,15 @@
 import { DecodeError } from './decode-error.ts';
 import type { ByteSource } from './byte-source.ts';
+import type { DecodedPacket, PacketDecoder } from './packet-decoder.ts';
 
 /** What the module exports; see `symphonia-wasm/src/abi.rs`. */
 export interface SymphoniaExports {
   readonly memory: WebAssembly.Memory;
-  /** Opens the host's source: 0, or a failure's negative status. */
-  open(): number;
+  /**
+   * Opens the host's source: 0, or a failure's negative status. `hasDecoder` says that the host has brought the decoder
+   * that the status −7 of a call before asked for.
+   */
+  open(hasDecoder: number): number;
   /** Decodes: frames, 0 at the end, or a failure's negative status. */
   decode(): number;
   /** Seeks: the frame landed on, or a failure's negative status. */
@@ -18,11 +22,16 @@ export interface SymphoniaExports {
   /** Address and length of the track's description or of the last failure's message, in UTF-8. */
   text(): number;
   text_length(): number;
+  /** Address and length of the setup of the decoder that is asked for. */
+  setup(): number;
+  setup_length(): number;
 }
 
 /** One instance over one source, and the error that its last failed read threw. */
 export interface SymphoniaInstance {
   readonly exports: SymphoniaExports;
+  /** Decodes the packets that the module hands out. */
+  packetDecoder: PacketDecoder | undefined;
   /** What the source threw since the last call of `takeSourceError`, in a box: a source may throw anything. */
   takeSourceError(): { readonly thrown: unknown } | undefined;
 }
@@ -53,6 +62,7 @@ async function compile(url: URL): Promise<WebAssembly.Module> {
 export function instantiateSymphonia(module: WebAssembly.Module, source: ByteSource): SymphoniaInstance {
   let sourceError: { readonly thrown: unknown } | undefined;
   let memory: WebAssembly.Memory | undefined;
+  let decoded: DecodedPacket | undefined;
   const host = {
     length: () => source.length ?? -1,
     read(position: number, pointer: number, length: number): number {
@@ -65,17 +75,28 @@ export function instantiateSymphonia(module: WebAssembly.Module, source: ByteSou
         return -1;
       }
     },
+    decode_packet(pointer: number, length: number, samples: number, capacity: number): number {
+      if (memory === undefined) return -1;
+      const packet = new Uint8Array(memory.buffer, pointer, length);
+      decoded = instance.packetDecoder?.decode(packet, new Float32Array(memory.buffer, samples, capacity));
+      return decoded?.frameCount ?? -1;
+    },
+    packet_rate: () => decoded?.sampleRate ?? 0,
+    packet_channels: () => decoded?.channelCount ?? 0,
+    reset_packets: () => instance.packetDecoder?.reset(),
   };
   const exports = new WebAssembly.Instance(module, { host }).exports as unknown as SymphoniaExports;
   memory = exports.memory;
-  return {
+  const instance: SymphoniaInstance = {
     exports,
+    packetDecoder: undefined,
     takeSourceError() {
       const taken = sourceError;
       sourceError = undefined;
       return taken;
     },
   };
+  return instance;
 }
 
 function checkedCount(count: number, length: number): number {

@@ -20,7 +20,8 @@ const project = fileURLToPath(new URL('../../../', import.meta.url));
 const nodeModules = join(project, 'node_modules');
 
 const target = 'wasm32-unknown-unknown';
-const rustFlags = ['-C', 'target-feature=+simd128'];
+/** A page is 64 KiB: no input makes a track take more than 256 MiB. */
+const rustFlags = ['-C', 'target-feature=+simd128', '-C', 'link-arg=--max-memory=268435456'];
 const optimizerFlags = ['-O3', '--enable-simd', '--enable-bulk-memory', '--enable-nontrapping-float-to-int', '--enable-sign-ext'];
 optimizerFlags.push('--enable-mutable-globals', '--enable-multivalue', '--enable-reference-types');
 

@@ -44,9 +44,14 @@ export function decodeSome(decoder: Decoder, frames: number): Pcm & { readonly f
 
 export const hasFfmpeg = spawnSync('ffmpeg', ['-version']).status === 0;
 
-/** What ffmpeg makes of the first audio stream, interleaved floats. */
-export function ffmpegPcm(path: string): Float32Array {
-  const { stdout, status } = spawnSync('ffmpeg', ['-v', 'error', '-nostdin', '-i', path, '-map', '0:a:0', '-f', 'f32le', '-'], {
+/**
+ * What ffmpeg makes of the first audio stream, interleaved floats. `isOpus`: with libopus, since its own decoder of Opus is
+ * another one.
+ */
+export function ffmpegPcm(path: string, isOpus = false): Float32Array {
+  const decoder = isOpus ? ['-c:a', 'libopus', '-request_sample_fmt', 'flt'] : [];
+  const output = ['-map', '0:a:0', '-f', 'f32le', '-'];
+  const { stdout, status } = spawnSync('ffmpeg', ['-v', 'error', '-nostdin', ...decoder, '-i', path, ...output], {
     maxBuffer: 1 << 30,
   });
   if (status !== 0) throw new Error(`ffmpeg cannot decode ${path}`);

@@ -43,9 +43,6 @@ function bitsToBytes(bits: string): Buffer {
 
 describe('unsupported media are named by codec and container', () => {
   test.each([
-    ['opus in ogg', fixture('piece.opus')],
-    ['aac with 6 channels in mp4', fixture('piece-51.m4a')],
-    ['pcm in rf64', head('RF64\xff\xff\xff\xffWAVEds64')],
     ['wavpack in wavpack', head('wvpk\x10\0\0\0\x10\x04')],
     ['ac-3 in a raw stream', head('\x0b\x77\x3d\x8e\x40\x40')],
     ['e-ac-3 in a raw stream', head('\x0b\x77\x04\xff\x3f\x84')],
@@ -161,7 +158,7 @@ describe('damaged packets', () => {
       samples.subarray(samples.length - tail),
       expected.samples.subarray(expected.samples.length - tail),
     );
-    expect(ratio).toBeGreaterThan(decoder.info.codec === 'aac' ? 20 : 200);
+    expect(ratio).toBe(Infinity);
   });
 });
 
@@ -232,7 +229,7 @@ describe('a source that throws', () => {
     expect(position).toBe(expected.frameCount);
     const joined = Buffer.concat(parts);
     const samples = new Float32Array(joined.buffer.slice(joined.byteOffset, joined.byteOffset + joined.length));
-    expect(peakSignalToNoise(samples, expected.samples)).toBeGreaterThan(decoder.info.codec === 'aac' ? 20 : 200);
+    expect(peakSignalToNoise(samples, expected.samples)).toBe(Infinity);
   });
 
   test('surfaces from seek, and the next seek lands exactly', async () => {

@@ -9,10 +9,13 @@ import { decodeAll, ffmpegPcm, hasFfmpeg, peakSignalToNoise } from './decode-all
 
 if (!hasFfmpeg) console.log('SKIPPED: every fixture against ffmpeg: there is no ffmpeg on this machine');
 
-const refused = new Set(['piece-51.m4a', 'piece.opus']);
-const tracks = mediaManifest().flatMap(({ path, role, facts }) =>
-  role === 'track' && facts !== undefined && !refused.has(path) ? [{ path, facts }] : [],
-);
+const tracks = mediaManifest().flatMap(({ path, role, facts }) => (role === 'track' && facts !== undefined ? [{ path, facts }] : []));
+
+/**
+ * The noise that AAC leaves to the decoder (PNS; ISO/IEC 14496-3, 4.6.13) is not ffmpeg's here: ours follows from the packet,
+ * so that it is the same after a seek. AAC without such noise is compared in `made-media.test.ts`.
+ */
+const NOISY_AAC_DB = 30;
 
 describe.each(tracks)('$path', ({ path, facts }) => {
   test('decodes without a gap to exactly the frames that it announces', async () => {
@@ -36,12 +39,12 @@ describe.each(tracks)('$path', ({ path, facts }) => {
   test.skipIf(!hasFfmpeg)('matches ffmpeg: lossless sample by sample, lossy within 90 dB', async () => {
     using decoder = await Decoder.open(fileByteSource(fixturePath(path)));
     const { samples } = decodeAll(decoder);
-    const reference = ffmpegPcm(fixturePath(path));
+    const reference = ffmpegPcm(fixturePath(path), facts.codec === 'opus');
     // ffmpeg plays the encoder's delay of a fragmented file, whose edit list it ignores, and the padding of AAC in MP4.
     const skipped = facts.container === 'fmp4' ? decoder.info.trim.startFrames * facts.channels : 0;
     expect(reference.length - skipped).toBeGreaterThanOrEqual(samples.length);
     const ratio = peakSignalToNoise(samples, reference.subarray(skipped));
-    if (facts.bitsPerSample === undefined) expect(ratio).toBeGreaterThan(90);
+    if (facts.bitsPerSample === undefined) expect(ratio).toBeGreaterThan(facts.codec === 'aac' ? NOISY_AAC_DB : 90);
     else expect(ratio).toBe(Infinity);
   });
 });

@@ -1,11 +1,15 @@
 //! Which of the decoded frames are played.
 
-use symphonia::core::codecs::audio::well_known::{CODEC_ID_MP1, CODEC_ID_MP2, CODEC_ID_MP3};
+use symphonia::core::codecs::audio::well_known::{CODEC_ID_MP1, CODEC_ID_MP2, CODEC_ID_MP3, CODEC_ID_OPUS};
 
 use crate::codec_name::{is_lossless, is_pcm};
+use crate::foreign::opus_pre_skip;
 use crate::mp4::{Edit, Mp4Head, Mp4Track};
 use crate::opening::OpenedTrack;
 use crate::tags::ItunesGapless;
+
+/// Opus counts at 48 kHz whatever it was made from (RFC 7845, 4).
+const OPUS_RATE: u32 = 48_000;
 
 /// Frames kept of a track's decoded frames. Positions before and after the trim differ by `start`.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -35,6 +39,7 @@ pub struct Facts {
 pub fn plan(track: &OpenedTrack, facts: Facts, mp4: Option<&Mp4Head>, itunes: Option<ItunesGapless>) -> Plan {
     if let Some(head) = mp4 {
         if let Some(mp4_track) = head.audio_tracks.iter().find(|candidate| candidate.track_id == track.id) {
+            let mp4_track = &with_opus_edit(mp4_track, opus_pre_skip(&track.params) as u64);
             let mut plan = plan_mp4(head, mp4_track, facts.rate, itunes);
             if is_lossless(track.codec) {
                 // Nothing is padded, and what an edit's rounding would cut off is music.
@@ -50,13 +55,30 @@ pub fn plan(track: &OpenedTrack, facts: Facts, mp4: Option<&Mp4Head>, itunes: Op
         // Symphonia counts whole packets, not the valid frames of the packet table.
         return Plan::default();
     }
+    if track.codec == CODEC_ID_OPUS {
+        return plan_opus(track);
+    }
     let is_mpeg_audio = matches!(track.codec, CODEC_ID_MP1 | CODEC_ID_MP2 | CODEC_ID_MP3);
     Plan {
-        // The position of the last page is the length, whatever the pages before it say.
-        cuts_end: track.container == "ogg",
+        // The position of the last page is the length, whatever the pages before it say; so is the count of a LAME tag.
+        cuts_end: track.container == "ogg" || is_mpeg_audio,
         frames: track.frames.filter(|&frames| frames > 0 && !exceeds_file(track, frames, facts.bytes)),
         // MPEG audio timestamps begin at −delay, so nothing has to be shifted; Vorbis' first block is no encoder delay.
         trimmed_start: if is_mpeg_audio { u64::from(track.delay) } else { 0 },
+        trimmed_end: u64::from(track.padding),
+        ..Plan::default()
+    }
+}
+
+/// Ogg counts the frames that are skipped at the start, too (RFC 7845, 4.3); Matroska begins before 0.
+fn plan_opus(track: &OpenedTrack) -> Plan {
+    let skipped = opus_pre_skip(&track.params);
+    let is_ogg = track.container == "ogg";
+    Plan {
+        start: if is_ogg { skipped } else { 0 },
+        frames: track.frames.filter(|_| is_ogg).map(|frames| frames.saturating_sub(skipped as u64)),
+        cuts_end: is_ogg,
+        trimmed_start: skipped as u64,
         trimmed_end: u64::from(track.padding),
         ..Plan::default()
     }
@@ -73,6 +95,13 @@ fn exceeds_file(track: &OpenedTrack, frames: u64, bytes: Option<u64>) -> bool {
         (_, _, None) if is_pcm(track.codec) => frames >= u64::from(u32::MAX) / 64,
         _ => false,
     }
+}
+
+/// Without an edit list, what Opus skips at the start stands in its setup only.
+fn with_opus_edit(track: &Mp4Track, skipped: u64) -> Mp4Track {
+    let media_time = rescale(skipped, track.timescale, OPUS_RATE);
+    let edit = track.edit.or((skipped > 0).then_some(Edit { media_time, duration: 0, is_only: true }));
+    Mp4Track { edit, ..track.clone() }
 }
 
 fn plan_mp4(head: &Mp4Head, track: &Mp4Track, rate: u32, itunes: Option<ItunesGapless>) -> Plan {

@@ -1,7 +1,7 @@
 //! What becomes of a packet: frames, or silence of the same length.
 
 use symphonia::core::audio::GenericAudioBufferRef;
-use symphonia::core::codecs::audio::well_known::CODEC_ID_VORBIS;
+use symphonia::core::codecs::audio::well_known::{CODEC_ID_AAC, CODEC_ID_VORBIS};
 use symphonia::core::errors::Error;
 use symphonia::core::packet::Packet;
 
@@ -28,6 +28,9 @@ impl Session {
             return Err(unsupported(&format!("a change to {change} inside the stream"), &self.track.container));
         }
         buffer.copy_to_vec_interleaved::<f32>(&mut self.samples);
+        if self.track.codec == CODEC_ID_AAC {
+            order_channels(&mut self.samples, spec.channels);
+        }
         sanitize(&mut self.samples);
         self.lost_in_a_row = 0;
         let frames = spec.frames as i64;
@@ -51,7 +54,12 @@ impl Session {
     /// Frames that a packet holds beyond the end. In MP4 the last packet's duration says so, in Ogg the last page's
     /// position; anywhere but at the end the same is jitter of the timestamps.
     fn end_trim(&mut self, packet: &Packet, frames: i64) -> Result<i64, Failure> {
-        let stated = self.clock.rounded(packet.trim_end.get() as i64);
+        let stated = packet.trim_end.get() as i64;
+        // Nanoseconds: an edit of the demultiplexer.
+        if self.track.container == "mkv" {
+            return Ok(((i128::from(stated) * i128::from(self.rate) + 500_000_000) / 1_000_000_000) as i64);
+        }
+        let stated = self.clock.rounded(stated);
         let trim = match self.track.container.as_str() {
             "ogg" => stated,
             "mp4" => {
@@ -85,7 +93,8 @@ impl Session {
             }
         }
         self.count_loss()?;
-        let frames = self.clock.rounded(packet.block_dur().get() as i64);
+        let duration = if self.track.container == "mkv" { packet.dur } else { packet.block_dur() };
+        let frames = self.clock.rounded(duration.get() as i64);
         self.silence_left += frames.clamp(0, MAX_GAP_SECONDS * i64::from(self.rate));
         Ok(None)
     }
@@ -149,7 +158,7 @@ impl Session {
             self.track.params = params.clone();
             self.track.codec = params.codec;
         }
-        self.decoder = make_decoder(&self.track)?;
+        self.decoder = make_decoder(&self.track, self.examined.foreign.as_ref())?;
         self.drops_next = self.track.codec == CODEC_ID_VORBIS;
         self.links += 1;
         self.link_start = self.next_frame;
@@ -168,6 +177,25 @@ impl Spec {
     pub(crate) fn of(buffer: &GenericAudioBufferRef<'_>) -> Self {
         let spec = buffer.spec();
         Spec { rate: spec.rate(), channels: spec.channels().count(), frames: buffer.frames() }
+    }
+}
+
+/// AAC sends the centre first and the low frequencies last (ISO/IEC 14496-3, 1.6.3.5); everything else has the order of
+/// WAV: left, right, centre, low frequencies, surround.
+fn order_channels(samples: &mut [f32], channels: usize) {
+    let order: &[usize] = match channels {
+        3 => &[1, 2, 0],
+        4 => &[1, 2, 0, 3],
+        5 => &[1, 2, 0, 3, 4],
+        6 => &[1, 2, 0, 5, 3, 4],
+        _ => return,
+    };
+    let mut frame = [0.0; 6];
+    for samples in samples.chunks_exact_mut(channels) {
+        frame[..channels].copy_from_slice(samples);
+        for (sample, &from) in samples.iter_mut().zip(order) {
+            *sample = frame[from];
+        }
     }
 }
 

@@ -12,6 +12,7 @@ use crate::clock::{FrameClock, Precision};
 use crate::failure::Failure;
 use crate::gapless::Plan;
 use crate::opening::{Examined, Opened, OpenedTrack, open};
+use crate::packet_index::PacketIndex;
 use crate::source::Source;
 use crate::tags::Tags;
 
@@ -71,6 +72,11 @@ pub struct Session {
     pub(crate) begins_link: bool,
     /// The format reader was left in the middle of something; where to go on.
     pub(crate) resume_at: Option<u64>,
+    /// The first packet, its frame and its length in frames: a stream without a container is indexed from here.
+    pub(crate) first_packet: Box<[u8]>,
+    pub(crate) first_frame: i64,
+    pub(crate) packet_frames: i64,
+    pub(crate) index: Option<PacketIndex>,
 }
 
 impl Session {
@@ -179,7 +185,7 @@ impl Session {
         self.has_ended = false;
         self.held.clear();
         if let Some(first) = self.next_packet()? {
-            self.next_frame = self.first_frame(&first);
+            self.next_frame = self.frame_of_first(&first);
             self.held.push_front(first);
         }
         Ok(())

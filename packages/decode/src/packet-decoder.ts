@@ -1,0 +1,27 @@
+import { DecodeError } from './decode-error.ts';
+
+/** Interleaved samples of one packet. */
+export interface DecodedPacket {
+  /** Frames per second. */
+  readonly sampleRate: number;
+  readonly channelCount: number;
+  readonly frameCount: number;
+}
+
+/** Decodes the packets of one stream whose codec the Symphonia module hands out. */
+export interface PacketDecoder {
+  /** Fills `into` and says with what; `undefined` where the packet is damaged or does not fit. */
+  decode(packet: Uint8Array, into: Float32Array): DecodedPacket | undefined;
+  /** The packets that follow are not those behind the last one. */
+  reset(): void;
+  close(): void;
+}
+
+/**
+ * Makes a decoder, loading its module on first use. `setup` is the codec's setup as the container holds it.
+ * Throws `decode/unsupported` for a codec or a setup that no decoder takes.
+ */
+export async function createPacketDecoder(codec: string, setup: Uint8Array): Promise<PacketDecoder> {
+  if (codec === 'opus') return (await import('./opus-packet-decoder.ts')).createOpusPacketDecoder(setup);
+  throw new DecodeError('decode/unsupported', `${codec} is not supported`);
+}
