@@ -24,7 +24,7 @@ let peak: FuzzResult | undefined;
 let slowest: FuzzResult | undefined;
 let inputs = 0;
 
-for (let seed = firstSeed; inputs < maxInputs && performance.now() < endsAtMs;) seed = await runThread(seed);
+for (let seed = firstSeed; !isOver();) seed = await runThread(seed);
 
 process.stdout.write(
   [
@@ -39,6 +39,10 @@ process.stdout.write(
 );
 if (findings.length > 0) process.exitCode = 1;
 
+function isOver(): boolean {
+  return inputs >= maxInputs || performance.now() >= endsAtMs;
+}
+
 /** Runs inputs in one thread until a hang, the last input or the end of the time; returns the next seed. */
 async function runThread(firstOfThread: number): Promise<number> {
   const worker = new Worker(new URL('./fuzz-thread.ts', import.meta.url));
@@ -49,16 +53,19 @@ async function runThread(firstOfThread: number): Promise<number> {
   worker.on('message', (message: FuzzMessage) => {
     if ('running' in message) {
       const { name, bytes } = message.running;
-      watchdog = setTimeout(() => {
-        take({ seed, name, bytes, elapsedMs: 0, memoryBytes: 0, end: 'hang' });
-        ended.resolve(seed + 1);
-      }, HANG_SLACK_MS + (bytes / 1e6) * HANG_MS_PER_MB);
+      watchdog = setTimeout(
+        () => {
+          take({ seed, name, bytes, elapsedMs: 0, memoryBytes: 0, end: 'hang' });
+          ended.resolve(seed + 1);
+        },
+        HANG_SLACK_MS + (bytes / 1e6) * HANG_MS_PER_MB,
+      );
       return;
     }
     clearTimeout(watchdog);
     take(message.done);
     seed += 1;
-    if (inputs >= maxInputs || performance.now() >= endsAtMs) ended.resolve(seed);
+    if (isOver()) ended.resolve(seed);
     else worker.postMessage(seed);
   });
   worker.postMessage(seed);

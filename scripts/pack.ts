@@ -41,7 +41,7 @@ function pack(folder: string): string {
   const source = path.join(root, folder);
   const target = path.join(stage, 'packages', path.basename(folder));
   const keep = (name: string): boolean =>
-    !['test', 'node_modules', 'tsconfig.json', 'symphonia-wasm'].includes(path.relative(source, name));
+    !['test', 'node_modules', 'tsconfig.json', 'symphonia-wasm', 'heaac-wasm'].includes(path.relative(source, name));
   cpSync(source, target, { recursive: true, filter: keep });
   for (const license of readdirSync(root).filter((name) => /^(LICENSE|NOTICE)/.test(name)))
     cpSync(path.join(root, license), path.join(target, license));

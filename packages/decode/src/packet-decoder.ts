@@ -18,10 +18,11 @@ export interface PacketDecoder {
 }
 
 /**
- * Makes a decoder, loading its module on first use. `setup` is the codec's setup as the container holds it.
- * Throws `decode/unsupported` for a codec or a setup that no decoder takes.
+ * Makes a decoder, loading its module on first use. `name` is codec and container, as in `opus in ogg`; `setup` is the codec's
+ * setup as the container holds it. Throws `decode/unsupported` for a codec or a setup that no decoder takes.
  */
-export async function createPacketDecoder(codec: string, setup: Uint8Array): Promise<PacketDecoder> {
-  if (codec === 'opus') return (await import('./opus-packet-decoder.ts')).createOpusPacketDecoder(setup);
-  throw new DecodeError('decode/unsupported', `${codec} is not supported`);
+export async function createPacketDecoder(name: string, setup: Uint8Array): Promise<PacketDecoder> {
+  if (name.startsWith('opus')) return (await import('./opus-packet-decoder.ts')).createOpusPacketDecoder(setup);
+  if (name.startsWith('he-aac')) return (await import('./heaac-packet-decoder.ts')).createHeAacPacketDecoder(name, setup);
+  throw new DecodeError('decode/unsupported', `${name} is not supported`);
 }

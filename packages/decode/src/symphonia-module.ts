@@ -1,6 +1,7 @@
 import { DecodeError } from './decode-error.ts';
 import type { ByteSource } from './byte-source.ts';
 import type { DecodedPacket, PacketDecoder } from './packet-decoder.ts';
+import { loadWasmModule } from './wasm-module.ts';
 
 /** What the module exports; see `symphonia-wasm/src/abi.rs`. */
 export interface SymphoniaExports {
@@ -36,24 +37,9 @@ export interface SymphoniaInstance {
   takeSourceError(): { readonly thrown: unknown } | undefined;
 }
 
-let compiled: Promise<WebAssembly.Module> | undefined;
-
-/**
- * Compiles the decoder's WebAssembly module, once per process. The module may be posted to any worker.
- * A failed load is not remembered.
- */
+/** Compiles the decoder's WebAssembly module, once per process. The module may be posted to any worker. */
 export async function loadSymphoniaModule(): Promise<WebAssembly.Module> {
-  compiled ??= compile(new URL('../wasm/symphonia.wasm', import.meta.url)).catch((error: unknown) => {
-    compiled = undefined;
-    throw error;
-  });
-  return compiled;
-}
-
-async function compile(url: URL): Promise<WebAssembly.Module> {
-  if (url.protocol !== 'file:') return WebAssembly.compile(await (await fetch(url)).arrayBuffer());
-  const { readFile } = await import('node:fs/promises');
-  return WebAssembly.compile(await readFile(url));
+  return loadWasmModule(new URL('../wasm/symphonia.wasm', import.meta.url));
 }
 
 /**

@@ -61,14 +61,15 @@ export const upstreamEdits: readonly UpstreamEdit[] = [
   {
     file: 'symphonia-bundle-mp3/src/layer3/mod.rs',
     find: '    block_type: BlockType,\n    /// Gain factors for region[0..3]',
-    replace: '    block_type: BlockType,\n    is_mixed: bool,\n    /// Gain factors for region[0..3]',
-    reason: 'The field of the two edits of mixed start and stop blocks below.',
+    replace: '    block_type: BlockType,\n    is_mixed: bool,\n    illegal_positions: u64,\n    /// Gain factors for region[0..3]',
+    reason: 'The fields of the edits of mixed blocks and intensity stereo below.',
   },
   {
     file: 'symphonia-bundle-mp3/src/layer3/mod.rs',
     find: '            block_type: BlockType::Long,\n            subblock_gain',
-    replace: '            block_type: BlockType::Long,\n            is_mixed: false,\n            subblock_gain',
-    reason: 'The default of the field above.',
+    replace:
+      '            block_type: BlockType::Long,\n            is_mixed: false,\n            illegal_positions: 0,\n            subblock_gain',
+    reason: 'The defaults of the fields above.',
   },
   {
     file: 'symphonia-bundle-mp3/src/layer3/bitstream.rs',
@@ -92,11 +93,40 @@ export const upstreamEdits: readonly UpstreamEdit[] = [
     replace:
       'let scalefac = bs.read_bits_leq32(slen)? as u8;\n' +
       '                let is_illegal = is_intensity_stereo && u32::from(scalefac) == (1 << slen) - 1;\n' +
-      '                channel.scalefacs[sfb] = if is_illegal { 31 } else { scalefac };\n            }\n' +
+      '                channel.illegal_positions |= u64::from(is_illegal) << sfb;\n' +
+      '                channel.scalefacs[sfb] = scalefac;\n            }\n' +
       '            bits_read += slen * n_sfb as u32;',
     reason:
       'The intensity position that means none is the largest of its own length in bits (ISO/IEC 13818-3, 2.4.3.2), not ' +
       'always 31 (compliance stream test46).',
+  },
+  {
+    file: 'symphonia-bundle-mp3/src/layer3/stereo.rs',
+    find: '    is_pos.copy_from_slice(&granule.channels[1].scalefacs[..22]);',
+    replace:
+      '    is_pos.copy_from_slice(&granule.channels[1].scalefacs[..22]);\n' +
+      '    forbid(&mut is_pos, granule.channels[1].illegal_positions);',
+    reason: 'Uses the positions of the edit above in long blocks.',
+  },
+  {
+    file: 'symphonia-bundle-mp3/src/layer3/stereo.rs',
+    find:
+      '    is_pos[..36].copy_from_slice(&granule.channels[1].scalefacs[..36]);\n' +
+      '    is_pos[36..].copy_from_slice(&granule.channels[1].scalefacs[33..36]);',
+    replace:
+      '    is_pos[..36].copy_from_slice(&granule.channels[1].scalefacs[..36]);\n' +
+      '    forbid(&mut is_pos, granule.channels[1].illegal_positions);\n' +
+      '    is_pos.copy_within(33..36, 36);',
+    reason: 'Uses the positions of the edit above in short blocks.',
+  },
+  {
+    file: 'symphonia-bundle-mp3/src/layer3/stereo.rs',
+    find: '/// Determines if a band is zeroed.',
+    replace:
+      'fn forbid(positions: &mut [u8], illegal: u64) {\n    for (sfb, position) in positions.iter_mut().enumerate() {\n' +
+      '        if (illegal >> sfb) & 1 == 1 {\n            *position = INTENSITY_INV_POS_MPEG2;\n        }\n    }\n}\n\n' +
+      '/// Determines if a band is zeroed.',
+    reason: 'The function of the two edits above.',
   },
   {
     file: 'symphonia-codec-aac/src/aac/mod.rs',
@@ -139,7 +169,8 @@ export const upstreamEdits: readonly UpstreamEdit[] = [
   {
     file: 'symphonia-codec-aac/src/aac/cpe.rs',
     find: '    pub fn reset(&mut self) {',
-    replace: '    pub fn seed_noise(&mut self, seed: u32) {\n        self.lcg = Lcg::new(seed);\n    }\n\n    pub fn reset(&mut self) {',
+    replace:
+      '    pub fn seed_noise(&mut self, seed: u32) {\n        self.lcg = Lcg::new(seed);\n    }\n\n    pub fn reset(&mut self) {',
     reason: 'The function of the edit above.',
   },
   {

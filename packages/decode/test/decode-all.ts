@@ -70,6 +70,8 @@ export interface CountingSource extends ByteSource {
   /** Distinct 4 KiB blocks that were touched, in bytes. */
   readonly uniqueBytes: number;
   readonly reads: number;
+  /** Bytes that were read, each as often as it was. */
+  readonly bytesRead: number;
   readonly largestRead: number;
 }
 
@@ -78,6 +80,7 @@ const BLOCK_BYTES = 4096;
 export function countingSource(inner: ByteSource): CountingSource {
   const blocks = new Set<number>();
   let reads = 0;
+  let bytesRead = 0;
   let largestRead = 0;
   return {
     length: inner.length,
@@ -87,6 +90,9 @@ export function countingSource(inner: ByteSource): CountingSource {
     get reads() {
       return reads;
     },
+    get bytesRead() {
+      return bytesRead;
+    },
     get largestRead() {
       return largestRead;
     },
@@ -94,6 +100,7 @@ export function countingSource(inner: ByteSource): CountingSource {
       reads += 1;
       largestRead = Math.max(largestRead, into.length);
       const count = inner.readAt(position, into);
+      bytesRead += count;
       for (let at = position; at < position + count; at += BLOCK_BYTES) blocks.add(Math.floor(at / BLOCK_BYTES));
       if (count > 0) blocks.add(Math.floor((position + count - 1) / BLOCK_BYTES));
       return count;

@@ -9,7 +9,9 @@ import { decodeAll, ffmpegPcm, hasFfmpeg, peakSignalToNoise } from './decode-all
 
 if (!hasFfmpeg) console.log('SKIPPED: every fixture against ffmpeg: there is no ffmpeg on this machine');
 
-const tracks = mediaManifest().flatMap(({ path, role, facts }) => (role === 'track' && facts !== undefined ? [{ path, facts }] : []));
+const tracks = mediaManifest().flatMap(({ path, role, facts }) =>
+  role === 'track' && facts !== undefined ? [{ path, facts }] : [],
+);
 
 /**
  * The noise that AAC leaves to the decoder (PNS; ISO/IEC 14496-3, 4.6.13) is not ffmpeg's here: ours follows from the packet,

@@ -20,7 +20,7 @@ describe.skipIf(!hasFfmpeg)('a file that ffmpeg made', () => {
     expect(decoder.info.durationFrames ?? frames).toBe(frames);
     expect(decoder.decode()).toBeUndefined();
     expect(decoder.decode()).toBeUndefined();
-    const reference = ffmpegPcm(path, file.codec === 'opus').subarray((file.extraFrames ?? 0) * decoder.info.channelCount);
+    const reference = ffmpegPcm(path, file.codec === 'opus');
     expect(reference.length).toBeGreaterThanOrEqual(samples.length);
     const agreement = peakSignalToNoise(samples, reference);
     if (file.agreementDb === undefined) expect(agreement).toBe(Infinity);

@@ -1,7 +1,9 @@
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
+import { brotliCompressSync } from 'node:zlib';
 import { describe, expect, test } from 'vitest';
-import { loadSymphoniaModule } from '../src/symphonia-module.ts';
+import { bytesSource } from '../src/bytes-source.ts';
+import { instantiateSymphonia, loadSymphoniaModule } from '../src/symphonia-module.ts';
 
 const folder = new URL('../wasm/', import.meta.url);
 
@@ -13,21 +15,36 @@ function sha256(bytes: Uint8Array): string {
   return createHash('sha256').update(bytes).digest('hex');
 }
 
-describe('the committed module', () => {
+describe.each(['symphonia', 'heaac'])('the committed module %s', (name) => {
+  const readRecord = () =>
+    JSON.parse(read(`${name}-build-record.json`).toString()) as { readonly sha256: string; readonly cargoLockSha256: string };
+
   test('is the one that its hash and its build record name', () => {
-    const hash = sha256(read('symphonia.wasm'));
-    expect(read('symphonia.wasm.sha256').toString()).toBe(`${hash}  symphonia.wasm\n`);
-    expect(JSON.parse(read('build-record.json').toString())).toMatchObject({ sha256: hash });
+    const hash = sha256(read(`${name}.wasm`));
+    expect(read(`${name}.wasm.sha256`).toString()).toBe(`${hash}  ${name}.wasm\n`);
+    expect(readRecord().sha256).toBe(hash);
   });
 
   test('was built from the committed lock file', () => {
-    const record = JSON.parse(read('build-record.json').toString()) as { readonly cargoLockSha256: string };
-    expect(record.cargoLockSha256).toBe(sha256(read('Cargo.lock', new URL('../symphonia-wasm/', import.meta.url))));
+    expect(readRecord().cargoLockSha256).toBe(sha256(read('Cargo.lock', new URL(`../${name}-wasm/`, import.meta.url))));
   });
 
   test('names no path of the machine that built it', () => {
-    const text = read('symphonia.wasm').toString('latin1');
+    const text = read(`${name}.wasm`).toString('latin1');
     expect(text.match(/\/(?:root|home|work|tmp)\/[\w./-]+/g)).toBeNull();
+  });
+});
+
+describe('the module of the decoder', () => {
+  test('is at most 550 KB as it is sent', () => {
+    expect(brotliCompressSync(read('symphonia.wasm')).length).toBeLessThanOrEqual(550_000);
+  });
+
+  test('takes at most 256 MiB of memory, whatever it decodes', async () => {
+    const { exports } = instantiateSymphonia(await loadSymphoniaModule(), bytesSource(new Uint8Array(0)));
+    const pages = exports.memory.buffer.byteLength / 65_536;
+    expect(() => exports.memory.grow(4096 - pages)).not.toThrow();
+    expect(() => exports.memory.grow(1)).toThrow(RangeError);
   });
 
   test('is compiled once', async () => {

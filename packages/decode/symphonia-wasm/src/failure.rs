@@ -26,7 +26,7 @@ impl Failure {
             Failure::Empty(message) => (-4, message),
             Failure::Damaged(message) => (-5, message),
             Failure::NotSeekable(message) => (-6, message),
-            Failure::Foreign(request) => (-7, request.codec),
+            Failure::Foreign(request) => (-7, &request.name),
         }
     }
 }

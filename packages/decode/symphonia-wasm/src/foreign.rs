@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex};
 
 use symphonia::core::audio::{AsGenericAudioBufferRef, Audio, AudioBuffer, AudioMut, AudioSpec, Channels, GenericAudioBufferRef};
 use symphonia::core::codecs::CodecInfo;
-use symphonia::core::codecs::audio::well_known::CODEC_ID_OPUS;
+use symphonia::core::codecs::audio::well_known::{CODEC_ID_AAC, CODEC_ID_OPUS};
 use symphonia::core::codecs::audio::{AudioCodecParameters, AudioDecoder, FinalizeResult};
 use symphonia::core::errors::{Result, decode_error};
 use symphonia::core::packet::PacketRef;
@@ -48,16 +48,43 @@ impl Foreign {
 /// What the host needs to know to make its decoder.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ForeignRequest {
-    pub codec: &'static str,
-    /// The codec's setup as the container holds it: for Opus its identification header (RFC 7845, 5.1).
+    /// Codec and container: `opus in ogg`, `he-aac in mp4`.
+    pub name: String,
+    /// The codec's setup as the container holds it: for Opus its identification header (RFC 7845, 5.1), for AAC its
+    /// AudioSpecificConfig (ISO/IEC 14496-3, 1.6.2.1).
     pub setup: Vec<u8>,
 }
 
-pub fn request(track: &OpenedTrack) -> Option<ForeignRequest> {
-    let setup = track.params.extra_data.as_deref()?;
-    let is_complete = track.params.codec == CODEC_ID_OPUS && setup.len() >= 19 && setup.starts_with(b"OpusHead");
-    is_complete.then(|| ForeignRequest { codec: codec_name(track.params.codec), setup: setup.to_vec() })
+impl ForeignRequest {
+    fn new(codec: &str, track: &OpenedTrack, setup: Vec<u8>) -> Self {
+        ForeignRequest { name: format!("{codec} in {}", track.container), setup }
+    }
+
+    pub fn opus(track: &OpenedTrack) -> Option<Self> {
+        let setup = track.params.extra_data.as_deref()?;
+        let is_complete = track.params.codec == CODEC_ID_OPUS && setup.len() >= 19 && setup.starts_with(b"OpusHead");
+        is_complete.then(|| Self::new("opus", track, setup.to_vec()))
+    }
+
+    /// `codec` is a kind of AAC that Symphonia does not decode. A stream without a setup says rate and channels in its packets.
+    pub fn aac(codec: &str, track: &OpenedTrack) -> Option<Self> {
+        let setup = match track.params.extra_data.as_deref() {
+            Some(setup) => setup.to_vec(),
+            None => {
+                let rate = track.params.sample_rate?;
+                let index = AAC_RATES.iter().position(|&candidate| candidate == rate)? as u8;
+                let channels = u8::try_from(track.params.channels.as_ref()?.count()).ok()?;
+                vec![AAC_LC << 3 | index >> 1, (index & 1) << 7 | channels << 3]
+            }
+        };
+        (track.params.codec == CODEC_ID_AAC).then(|| Self::new(codec, track, setup))
+    }
 }
+
+const AAC_LC: u8 = 2;
+/// By index (ISO/IEC 14496-3, table 1.18).
+const AAC_RATES: [u32; 13] =
+    [96_000, 88_200, 64_000, 48_000, 44_100, 32_000, 24_000, 22_050, 16_000, 12_000, 11_025, 8000, 7350];
 
 /// Frames at the start of an Opus stream that only settle the decoder (RFC 7845, 4.2).
 pub fn opus_pre_skip(params: &AudioCodecParameters) -> i64 {
@@ -83,21 +110,23 @@ pub struct ForeignDecoder {
     params: AudioCodecParameters,
     info: CodecInfo,
     gain: f32,
-    /// Streams of Opus in one packet.
-    streams: usize,
+    /// Streams in one packet of Opus.
+    opus_streams: Option<usize>,
     samples: Vec<f32>,
     buffer: AudioBuffer<f32>,
 }
 
 impl ForeignDecoder {
-    pub fn new(foreign: Foreign, params: &AudioCodecParameters, request: &ForeignRequest) -> Self {
+    pub fn new(foreign: Foreign, params: &AudioCodecParameters) -> Self {
         foreign.with(|decoder| decoder.reset());
+        let opus = params.extra_data.as_deref().filter(|setup| params.codec == CODEC_ID_OPUS && setup.len() >= 19);
+        let name = codec_name(params.codec);
         ForeignDecoder {
             foreign,
             params: params.clone(),
-            info: CodecInfo { short_name: request.codec, long_name: request.codec, profiles: &[] },
-            gain: opus_gain(&request.setup),
-            streams: opus_streams(&request.setup),
+            info: CodecInfo { short_name: name, long_name: name, profiles: &[] },
+            gain: opus.map_or(1.0, opus_gain),
+            opus_streams: opus.map(opus_streams),
             samples: vec![0.0; MAX_FRAMES * MAX_CHANNELS],
             buffer: AudioBuffer::default(),
         }
@@ -119,7 +148,7 @@ impl AudioDecoder for ForeignDecoder {
 
     fn decode_ref(&mut self, packet: &PacketRef<'_>) -> Result<GenericAudioBufferRef<'_>> {
         self.buffer.clear();
-        if opus_packet::frames(packet.data, self.streams).is_none() {
+        if self.opus_streams.is_some_and(|streams| opus_packet::frames(packet.data, streams).is_none()) {
             return decode_error("the packet is damaged");
         }
         let Some(decoded) = self.foreign.with(|decoder| decoder.decode(packet.data, &mut self.samples)) else {

@@ -13,7 +13,7 @@ use symphonia::default::{formats, get_codecs, meta};
 use crate::clock::Timing;
 use crate::codec_name::{container_name, refused_name, sample_entry_name};
 use crate::failure::Failure;
-use crate::foreign::{Foreign, ForeignDecoder, request};
+use crate::foreign::{Foreign, ForeignDecoder, ForeignRequest};
 use crate::mp4::{Mp4Head, read_head};
 use crate::ogg::is_chained;
 use crate::rf64::present_as_wav;
@@ -141,18 +141,27 @@ pub fn choose_track(format: &dyn FormatReader) -> Option<&Track> {
     format.default_track(TrackType::Audio).or_else(|| format.first_track(TrackType::Audio))
 }
 
+/// Symphonia's decoder, or the host's where it has brought one: it only does when it was asked.
 pub fn make_decoder(track: &OpenedTrack, foreign: Option<&Foreign>) -> Result<Box<dyn AudioDecoder>, Failure> {
-    if let Some(request) = request(track) {
-        let Some(foreign) = foreign else { return Err(Failure::Foreign(request)) };
-        return Ok(Box::new(ForeignDecoder::new(foreign.clone(), &track.params, &request)));
+    if let Some(foreign) = foreign {
+        return Ok(Box::new(ForeignDecoder::new(foreign.clone(), &track.params)));
+    }
+    if let Some(request) = ForeignRequest::opus(track) {
+        return Err(Failure::Foreign(request));
     }
     // Trimming is done by the session, on frame indexes.
     let options = AudioDecoderOptions::default().gapless(false);
     get_codecs().make_audio_decoder(&track.params, &options).map_err(|error| match error {
-        Error::Unsupported(_) => unsupported(&refused_name(&track.params), &track.container),
-        Error::DecodeError(_) if track.codec == CODEC_ID_AAC => unsupported(&refused_name(&track.params), &track.container),
+        Error::Unsupported(_) => refuse_codec(track),
+        Error::DecodeError(_) if track.codec == CODEC_ID_AAC => refuse_codec(track),
         error => Failure::Damaged(format!("the codec's setup is damaged: {error}")),
     })
+}
+
+fn refuse_codec(track: &OpenedTrack) -> Failure {
+    let name = refused_name(&track.params);
+    let request = name.starts_with("he-aac").then(|| ForeignRequest::aac(&name, track)).flatten();
+    request.map_or_else(|| unsupported(&name, &track.container), Failure::Foreign)
 }
 
 fn refuse_tracks(examined: &Examined, container: &str) -> Failure {

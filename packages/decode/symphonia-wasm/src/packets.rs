@@ -8,6 +8,7 @@ use symphonia::core::packet::Packet;
 use crate::clock::Precision;
 use crate::codec_name::{codec_name, is_padded};
 use crate::failure::Failure;
+use crate::foreign::ForeignRequest;
 use crate::opening::{choose_track, make_decoder, unsupported};
 use crate::session::{MAX_GAP_SECONDS, Run, Session};
 
@@ -28,7 +29,7 @@ impl Session {
             return Err(unsupported(&format!("a change to {change} inside the stream"), &self.track.container));
         }
         buffer.copy_to_vec_interleaved::<f32>(&mut self.samples);
-        if self.track.codec == CODEC_ID_AAC {
+        if self.track.codec == CODEC_ID_AAC && self.examined.foreign.is_none() {
             order_channels(&mut self.samples, spec.channels);
         }
         sanitize(&mut self.samples);
@@ -89,7 +90,8 @@ impl Session {
     fn lose(&mut self, packet: &Packet, error: Error) -> Result<Option<Run>, Failure> {
         if let Error::Unsupported(reason) = error {
             if reason.contains("spectral band replication") {
-                return Err(self.unsupported_packet(reason));
+                let found = "he-aac that begins inside the stream";
+                return Err(unsupported(found, &self.track.container));
             }
         }
         self.count_loss()?;
@@ -109,11 +111,11 @@ impl Session {
     }
 
     pub(crate) fn unsupported_packet(&self, reason: &str) -> Failure {
-        let name = if reason.contains("spectral band replication") {
-            "he-aac (found in the first packet)".to_owned()
-        } else {
-            format!("{} ({reason})", codec_name(self.track.codec))
-        };
+        if reason.contains("spectral band replication") {
+            let request = ForeignRequest::aac("he-aac", &self.track).filter(|_| self.examined.foreign.is_none());
+            return request.map_or_else(|| unsupported("he-aac", &self.track.container), Failure::Foreign);
+        }
+        let name = format!("{} ({reason})", codec_name(self.track.codec));
         unsupported(&name, &self.track.container)
     }
 

@@ -186,6 +186,8 @@ impl Session {
             CODEC_ID_MP3 if self.rate >= 32_000 => 12 * 1152,
             CODEC_ID_MP3 => 40 * 576,
             CODEC_ID_MP1 | CODEC_ID_MP2 => 4 * 1152,
+            // Spectral band replication looks further back than the overlap.
+            CODEC_ID_AAC if self.packet_frames > 1024 => 4 * self.packet_frames,
             CODEC_ID_AAC => 2 * 1024,
             // Measured: after half a second the samples are those of one run, to the last bit. RFC 7845, 4.6, asks for 80 ms,
             // which leaves a difference of some 50 dB.

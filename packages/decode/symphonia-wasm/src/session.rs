@@ -10,6 +10,7 @@ use symphonia::core::packet::Packet;
 
 use crate::clock::{FrameClock, Precision};
 use crate::failure::Failure;
+use crate::foreign::opus_pre_skip;
 use crate::gapless::Plan;
 use crate::opening::{Examined, Opened, OpenedTrack, open};
 use crate::packet_index::PacketIndex;
@@ -134,8 +135,9 @@ impl Session {
             }
             let Some(packet) = self.next_packet()? else { return Ok(None) };
             if std::mem::take(&mut self.begins_link) && self.clock.precision != Precision::Counted {
-                // Vorbis' first block lies before the link's first frame.
-                self.next_frame = self.link_start + self.clock.frames(packet.pts).min(0);
+                // Vorbis' first block lies before the link's first frame; Opus counts what it skips.
+                let skipped = opus_pre_skip(&self.track.params);
+                self.next_frame = self.link_start + self.clock.frames(packet.pts).min(0) - skipped;
             }
             let gap = self.gap_before(&packet);
             if gap > 0 {
