@@ -1,5 +1,6 @@
 /**
- * How fast the decoder is beside ffmpeg and npm's decoders, on the same files in the same rounds.
+ * How fast the decoder is beside ffmpeg and npm's decoders, on the same files in the same rounds; how soon a worker gives
+ * sound; what a track holds in memory.
  *
  * Each round runs every contender once, in turn, so that a busy machine is busy for all of them; the medians are
  * compared. Times carry no meaning to another machine, ratios do.
@@ -7,157 +8,164 @@
  * @module
  */
 import { execFile } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
 import { promisify } from 'node:util';
-import { FLACDecoder } from '@wasm-audio-decoders/flac';
-import { OggVorbisDecoder } from '@wasm-audio-decoders/ogg-vorbis';
-import { MPEGDecoder } from 'mpg123-decoder';
-import { bytesSource, Decoder, loadSymphoniaModule } from '@tutti/decode';
+import { bytesSource, DecodeError, Decoder, DecodeWorker, fileSpec, loadSymphoniaModule } from '@tutti/decode';
 import { fixturePath } from '@tutti/fixtures';
+import { openAac, openFlac, openMpg123, openVorbis, type OpenPeer } from './decode/peers.ts';
 
-const ROUNDS = 7;
-/** The fixtures last 5 to 20 s: often enough that a run takes a good part of a second. */
-const REPEATS = 12;
+const ROUNDS = 5;
+/** The piece lasts 20 s: ten times that is more than three minutes. */
+const REPEATS = 10;
+/** Of eight seconds: its packets in ADTS follow each other as they are. */
+const heAac = path.join(import.meta.dirname, '../packages/decode/test/media/piece-he.aac');
+const HE_AAC_REPEATS = 25;
+const STARTS = 11;
+/** Default of `DecodeWorkerOptions.ringSeconds`. */
+const RING_SECONDS = 2;
 
 interface Case {
-  readonly file: string;
   readonly name: string;
-  readonly peer?: { readonly name: string; open(): Promise<Peer> };
-}
-
-interface Peer {
-  /** Decodes a whole file and returns its frames. */
-  decode(bytes: Uint8Array): Promise<number>;
-  free(): void;
+  readonly file: string;
+  /** How ffmpeg makes the file; absent where it cannot. */
+  readonly encoding?: readonly string[];
+  readonly openPeer?: OpenPeer;
 }
 
 interface Contender {
-  readonly name: string;
-  /** Decodes the file `REPEATS` times; answers the seconds of work. */
+  /** Decodes the file once; answers the seconds of work. */
   run(): Promise<number>;
   readonly seconds: number[];
 }
 
 const cases: readonly Case[] = [
-  { file: 'piece.mp3', name: 'MP3 160k', peer: { name: 'mpg123-decoder', open: openMpg123 } },
-  { file: 'piece.m4a', name: 'AAC-LC 128k, MP4' },
-  { file: 'piece.flac', name: 'FLAC', peer: { name: '@wasm-audio-decoders/flac', open: openFlac } },
-  { file: 'piece.ogg', name: 'Vorbis, Ogg', peer: { name: '@wasm-audio-decoders/ogg-vorbis', open: openVorbis } },
-  { file: 'piece-alac.m4a', name: 'ALAC, MP4' },
-  { file: 'piece.wav', name: 'WAV' },
+  { name: 'MP3 160k', file: 'a.mp3', encoding: ['-b:a', '160k'], openPeer: openMpg123 },
+  { name: 'MP3 320k', file: 'b.mp3', encoding: ['-b:a', '320k'], openPeer: openMpg123 },
+  { name: 'AAC-LC 128k, MP4', file: 'a.m4a', encoding: ['-b:a', '128k'], openPeer: openAac },
+  { name: 'FLAC', file: 'a.flac', encoding: [], openPeer: openFlac },
+  { name: 'Vorbis, Ogg', file: 'a.ogg', encoding: ['-c:a', 'libvorbis', '-q:a', '5'], openPeer: openVorbis },
+  { name: 'ALAC, MP4', file: 'b.m4a', encoding: ['-c:a', 'alac'] },
+  { name: 'Opus 128k, Ogg', file: 'a.opus', encoding: ['-c:a', 'libopus', '-b:a', '128k'] },
+  { name: 'HE-AAC 48k, ADTS', file: 'a.aac' },
+  { name: 'WAV', file: 'a.wav', encoding: [] },
 ];
 
-/** Prints a table: × real time, and the ratios to ffmpeg and to a peer. Above 1 we are faster. */
+/** Prints tables: × real time, ratios to ffmpeg and to a peer (above 1 this decoder is faster), memory, and the start. */
 export async function run(): Promise<void> {
-  const module = await loadSymphoniaModule();
-  const hasFfmpeg = await ffmpegSeconds('-version').then(
-    () => true,
-    () => false,
-  );
-  if (!hasFfmpeg) process.stdout.write('there is no ffmpeg on this machine: its column stays empty\n');
-  process.stdout.write(`medians of ${ROUNDS} rounds, Node ${process.version}; ratios above 1: this decoder is faster\n\n`);
-  process.stdout.write('| file | × real time | to ffmpeg | to npm peer | peer |\n|---|---|---|---|---|\n');
-  for (const entry of cases) {
-    const bytes = readFileSync(fixturePath(entry.file));
-    const ours: Contender = { name: 'tutti', run: () => decodeRepeatedly(bytes, module), seconds: [] };
-    const contenders = [ours];
-    const ffmpeg: Contender = { name: 'ffmpeg', run: () => ffmpegDecode(entry.file), seconds: [] };
-    if (hasFfmpeg) contenders.push(ffmpeg);
-    const peer = await entry.peer?.open();
-    const rival: Contender = { name: entry.peer?.name ?? '', run: () => peerDecode(peer, bytes), seconds: [] };
-    if (peer !== undefined) contenders.push(rival);
-    for (let round = 0; round < ROUNDS; round += 1) {
-      for (const contender of contenders) contender.seconds.push(await contender.run());
-    }
-    peer?.free();
-    const audioSeconds = (await durationSeconds(bytes, module)) * REPEATS;
-    const speed = (audioSeconds / median(ours.seconds)).toFixed(0);
-    process.stdout.write(`| ${entry.name} | ${speed} | ${ratio(ffmpeg, ours)} | ${ratio(rival, ours)} | ${rival.name} |\n`);
+  try {
+    await ffmpeg('-version');
+  } catch {
+    process.stdout.write('there is no ffmpeg on this machine: nothing to make the files with, nothing to compare with\n');
+    return;
+  }
+  const directory = await mkdtemp(path.join(tmpdir(), 'tutti-bench-'));
+  try {
+    const module = await loadSymphoniaModule();
+    process.stdout.write(`medians of ${ROUNDS} rounds, Node ${process.version}; ratios above 1: this decoder is faster\n\n`);
+    process.stdout.write(
+      '| file | × real time | to ffmpeg | to npm peer | peer | memory of a track |\n|---|---|---|---|---|---|\n',
+    );
+    for (const entry of cases) process.stdout.write(`| ${(await compare(entry, directory, module)).join(' | ')} |\n`);
+    await printStart();
+  } finally {
+    await rm(directory, { recursive: true, force: true });
   }
 }
 
-async function decodeRepeatedly(bytes: Uint8Array, module: WebAssembly.Module): Promise<number> {
-  const start = performance.now();
-  for (let n = 0; n < REPEATS; n += 1) {
+async function compare(entry: Case, directory: string, module: WebAssembly.Module): Promise<string[]> {
+  const file = path.join(directory, entry.file);
+  await makeFile(entry, file);
+  const bytes = await readFile(file);
+  const facts = await measureTrack(bytes, module);
+  if (facts === undefined) return [entry.name, 'not decoded', '', '', '', ''];
+
+  const ours: Contender = { run: () => timed(() => decodeAll(bytes, module)), seconds: [] };
+  const native: Contender = { run: () => ffmpegDecode(file), seconds: [] };
+  const contenders = [ours, native];
+  const peer = await entry.openPeer?.();
+  const rival: Contender = { run: () => timed(async () => peer?.decode(bytes)), seconds: [] };
+  if (peer !== undefined) contenders.push(rival);
+  for (let round = 0; round < ROUNDS; round += 1) {
+    for (const contender of contenders) contender.seconds.push(await contender.run());
+  }
+  peer?.free();
+  const speed = (facts.seconds / median(ours.seconds)).toFixed(0);
+  const memory = `${(facts.memoryBytes / 1e6).toFixed(1)} MB`;
+  return [entry.name, speed, ratio(native, ours), ratio(rival, ours), peer?.name ?? '', memory];
+}
+
+async function makeFile({ encoding, file: name }: Case, file: string): Promise<void> {
+  if (encoding === undefined) {
+    const packets = await readFile(heAac);
+    await writeFile(file, Buffer.concat(Array.from({ length: HE_AAC_REPEATS }, () => packets)));
+    return;
+  }
+  const music = ['-stream_loop', String(REPEATS - 1), '-i', fixturePath('piece.flac'), '-map', '0:a'];
+  await ffmpeg(...music, '-sample_fmt', sampleFormat(name, encoding), ...encoding, file);
+}
+
+/** FLAC and ALAC take what the source has; the others choose. */
+function sampleFormat(file: string, encoding: readonly string[]): string {
+  if (encoding.includes('alac')) return 's16p';
+  if (encoding.includes('libvorbis') || file.endsWith('.m4a')) return 'fltp';
+  return file.endsWith('.mp3') ? 's16p' : 's16';
+}
+
+/** Seconds of music and the bytes that a track holds at its end: the module's memory and a worker's ring. */
+async function measureTrack(
+  bytes: Uint8Array,
+  module: WebAssembly.Module,
+): Promise<{ readonly seconds: number; readonly memoryBytes: number } | undefined> {
+  try {
     using decoder = await Decoder.open(bytesSource(bytes), { module });
-    while (decoder.decode() !== undefined);
+    const { sampleRate, channelCount } = decoder.info;
+    let [frames, moduleBytes] = [0, 0];
+    for (let chunk = decoder.decode(); chunk !== undefined; chunk = decoder.decode()) {
+      frames += chunk.frameCount;
+      moduleBytes = Math.max(moduleBytes, chunk.samples.buffer.byteLength);
+    }
+    const ringBytes = RING_SECONDS * sampleRate * channelCount * Float32Array.BYTES_PER_ELEMENT;
+    return { seconds: frames / sampleRate, memoryBytes: moduleBytes + ringBytes };
+  } catch (error) {
+    if (error instanceof DecodeError && error.code === 'decode/unsupported') return undefined;
+    throw error;
   }
-  return (performance.now() - start) / 1000;
 }
 
-async function durationSeconds(bytes: Uint8Array, module: WebAssembly.Module): Promise<number> {
+async function decodeAll(bytes: Uint8Array, module: WebAssembly.Module): Promise<void> {
   using decoder = await Decoder.open(bytesSource(bytes), { module });
-  return (decoder.info.durationFrames ?? 0) / decoder.info.sampleRate;
+  while (decoder.decode() !== undefined);
 }
 
-async function peerDecode(peer: Peer | undefined, bytes: Uint8Array): Promise<number> {
+/** From no worker at all to the first frames of a file, the module being compiled. */
+async function printStart(): Promise<void> {
+  const milliseconds: number[] = [];
+  for (let n = 0; n < STARTS; n += 1) {
+    const start = performance.now();
+    await using worker = DecodeWorker.start();
+    await using stream = await worker.open(fileSpec(fixturePath('piece.mp3')));
+    await stream.waitReadable();
+    milliseconds.push(performance.now() - start);
+  }
+  process.stdout.write(`\nworker start to first PCM: ${median(milliseconds).toFixed(0)} ms (median of ${STARTS})\n`);
+}
+
+async function timed(work: () => Promise<unknown>): Promise<number> {
   const start = performance.now();
-  for (let n = 0; n < REPEATS; n += 1) await peer?.decode(bytes);
+  await work();
   return (performance.now() - start) / 1000;
-}
-
-function ffmpegDecode(file: string): Promise<number> {
-  return ffmpegSeconds(
-    '-threads',
-    '1',
-    '-stream_loop',
-    String(REPEATS - 1),
-    '-i',
-    fixturePath(file),
-    '-map',
-    '0:a:0',
-    '-c:a',
-    'pcm_f32le',
-    '-f',
-    'null',
-    '-',
-  );
 }
 
 /** Seconds between ffmpeg's own start and end: what starting a process costs is not counted. */
-async function ffmpegSeconds(...args: readonly string[]): Promise<number> {
-  const { stderr } = await promisify(execFile)('ffmpeg', ['-nostdin', '-hide_banner', '-benchmark', ...args]);
+async function ffmpegDecode(file: string): Promise<number> {
+  const stderr = await ffmpeg('-benchmark', '-threads', '1', '-i', file, '-map', '0:a:0', '-c:a', 'pcm_f32le', '-f', 'null', '-');
   return Number(/rtime=([\d.]+)s/.exec(stderr)?.[1] ?? 0);
 }
 
-async function openMpg123(): Promise<Peer> {
-  const decoder = new MPEGDecoder();
-  await decoder.ready;
-  return {
-    async decode(bytes) {
-      const { samplesDecoded } = decoder.decode(bytes);
-      await decoder.reset();
-      return samplesDecoded;
-    },
-    free: () => decoder.free(),
-  };
-}
-
-async function openFlac(): Promise<Peer> {
-  return wholeFiles(new FLACDecoder());
-}
-
-async function openVorbis(): Promise<Peer> {
-  return wholeFiles(new OggVorbisDecoder());
-}
-
-interface WholeFileDecoder {
-  readonly ready: Promise<void>;
-  readonly reset: () => Promise<void>;
-  readonly free: () => void;
-  readonly decodeFile: (bytes: Uint8Array) => Promise<{ readonly samplesDecoded: number }>;
-}
-
-async function wholeFiles(decoder: WholeFileDecoder): Promise<Peer> {
-  await decoder.ready;
-  return {
-    async decode(bytes) {
-      const { samplesDecoded } = await decoder.decodeFile(bytes);
-      await decoder.reset();
-      return samplesDecoded;
-    },
-    free: () => decoder.free(),
-  };
+async function ffmpeg(...args: readonly string[]): Promise<string> {
+  return (await promisify(execFile)('ffmpeg', ['-nostdin', '-hide_banner', ...args])).stderr;
 }
 
 function ratio(other: Contender, ours: Contender): string {

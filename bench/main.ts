@@ -1,13 +1,14 @@
 /**
- * Runs benches by name: `npm run bench -- decode net`. Each file beside this one is a bench that exports `run`.
+ * Runs benches by name: `npm run bench -- decode net`. Each file beside this one is a bench that exports `run`. What follows the
+ * first option goes to all of them: `npm run bench -- warm --rounds 1`.
  *
  * @module
  */
 import { readdirSync } from 'node:fs';
 
 interface Bench {
-  /** Runs and prints. */
-  run(): Promise<void>;
+  /** Runs and prints. Takes the options of the command line. */
+  run(options: readonly string[]): Promise<void>;
 }
 
 const names = readdirSync(new URL('.', import.meta.url))
@@ -15,7 +16,10 @@ const names = readdirSync(new URL('.', import.meta.url))
   .map((file) => file.slice(0, -'.ts'.length))
   .toSorted();
 
-const wanted = process.argv.slice(2);
+const words = process.argv.slice(2);
+const firstOption = words.findIndex((word) => word.startsWith('--'));
+const wanted = firstOption === -1 ? words : words.slice(0, firstOption);
+const options = words.slice(wanted.length);
 const unknown = wanted.find((name) => !names.includes(name));
 if (wanted.length === 0 || unknown !== undefined) {
   const problem = unknown === undefined ? '' : `there is no bench called ${unknown}\n`;
@@ -24,6 +28,6 @@ if (wanted.length === 0 || unknown !== undefined) {
 } else {
   for (const name of wanted) {
     const bench = (await import(`./${name}.ts`)) as Bench;
-    await bench.run();
+    await bench.run(options);
   }
 }

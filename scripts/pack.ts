@@ -1,7 +1,9 @@
-// Builds every publishable package: JavaScript and types instead of TypeScript, one tarball each, in dist/ or the folder given.
+// Builds every publishable package, or those given after the folder: JavaScript and types instead of TypeScript, one tarball each, in
+// dist/ or the folder given.
 import { execFileSync } from 'node:child_process';
 import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
+import { rolldown } from 'rolldown';
 
 const root = path.resolve(import.meta.dirname, '..');
 const output = path.resolve(process.argv[2] ?? path.join(root, 'dist'));
@@ -20,10 +22,15 @@ const packages = [
   'apps/player',
 ];
 
+const wanted = process.argv.slice(3);
+const unknown = wanted.find((folder) => !packages.includes(folder));
+if (unknown !== undefined) throw new Error(`pack: no package ${unknown}; there are ${packages.join(', ')}`);
+const chosen = wanted.length === 0 ? packages : packages.filter((folder) => wanted.includes(folder));
+
 interface PackageJson {
   name: string;
   version: string;
-  exports: Record<string, unknown>;
+  exports: Record<string, Entry>;
   files?: string[];
   repository?: unknown;
 }
@@ -32,12 +39,12 @@ rmSync(output, { recursive: true, force: true });
 mkdirSync(output, { recursive: true });
 mkdirSync(path.join(stage, 'node_modules/@tutti'), { recursive: true });
 try {
-  for (const folder of packages) console.log(path.relative(process.cwd(), pack(folder)));
+  for (const folder of chosen) console.log(path.relative(process.cwd(), await pack(folder)));
 } finally {
   rmSync(stage, { recursive: true });
 }
 
-function pack(folder: string): string {
+async function pack(folder: string): Promise<string> {
   const source = path.join(root, folder);
   const target = path.join(stage, 'packages', path.basename(folder));
   const keep = (name: string): boolean =>
@@ -50,9 +57,8 @@ function pack(folder: string): string {
   symlinkSync(target, path.join(stage, 'node_modules', description.name));
   compile(target);
   rewriteUrls(target);
-  description.exports = Object.fromEntries(
-    Object.entries(description.exports).map(([name, entry]) => [name, distEntry(String(entry))]),
-  );
+  if (folder === 'apps/player') await bundleCommand(target);
+  description.exports = Object.fromEntries(Object.entries(description.exports).map(([name, entry]) => [name, distEntry(entry)]));
   description.files = ['dist', 'bin', 'wasm', 'demo', 'LICENSE*', 'NOTICE*'].filter(
     (name) => name.includes('*') || existsSync(path.join(target, name)),
   );
@@ -91,7 +97,47 @@ function rewriteUrls(target: string): void {
   }
 }
 
-function distEntry(source: string): Record<string, string> {
+/**
+ * The command with everything that it imports in a few files: finding hundreds of modules would take longer than fetching the first
+ * segment. What is found by its URL beside the module that names it (threads, their reader modules) gets its name here too.
+ */
+async function bundleCommand(target: string): Promise<void> {
+  const build = await rolldown({
+    input: { main: path.join(target, 'dist/cli/main.js'), ...modulesByUrl() },
+    platform: 'node',
+    // Native code, what starts threads of its own, and what `ws` uses where it is installed.
+    external: ['node-web-audio-api', 'pino', 'bufferutil', 'utf-8-validate'],
+    transform: { define: { __filename: 'import.meta.filename', __dirname: 'import.meta.dirname' } },
+    onLog: (level, log, report) => (log.code === 'EVAL' ? undefined : report(level, log)),
+  });
+  await build.write({ dir: path.join(target, 'dist/command'), entryFileNames: '[name].js', chunkFileNames: '[name]-[hash].js' });
+  await build.close();
+  for (const name of ['symphonia.wasm', 'heaac.wasm'])
+    cpSync(path.join(stage, 'packages/decode/wasm', name), path.join(target, 'dist/wasm', name));
+  rewrite(path.join(target, 'bin/tutti.js'), (text) => text.replace('../dist/cli/main.js', '../dist/command/main.js'));
+}
+
+/** Every compiled module that another one names by its URL, by the name that it must have beside the bundle. */
+function modulesByUrl(): Record<string, string> {
+  const found: Record<string, string> = {};
+  for (const folder of packages) {
+    const dist = path.join(stage, 'packages', path.basename(folder), 'dist');
+    for (const name of readdirSync(dist, { recursive: true }).map(String)) {
+      if (!name.endsWith('.js')) continue;
+      const file = path.join(dist, name);
+      for (const [, module = ''] of readFileSync(file, 'utf8').matchAll(/new URL\(\s*'\.\/([^']+)\.js', import\.meta\.url\)/g))
+        found[path.basename(module)] = path.resolve(path.dirname(file), `${module}.js`);
+    }
+  }
+  return found;
+}
+
+type Entry = string | { readonly [condition: string]: Entry };
+
+/** The compiled file and its types, below each condition. */
+function distEntry(source: Entry): Entry {
+  if (typeof source !== 'string')
+    return Object.fromEntries(Object.entries(source).map(([condition, entry]) => [condition, distEntry(entry)]));
   const compiled = source.replace('./src/', './dist/').replace(/\.ts$/, '');
   return { types: `${compiled}.d.ts`, default: `${compiled}.js` };
 }

@@ -1,4 +1,5 @@
-import { execFile } from 'node:child_process';
+import { execFile, spawn, type ChildProcessWithoutNullStreams } from 'node:child_process';
+import { on, once } from 'node:events';
 import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -67,6 +68,20 @@ describe('the packed tarballs in a project outside the repository', () => {
     expect(stdout).toMatch(/^codec +aac$/m);
   });
 
+  test('a party is hosted and joined from JavaScript, with its clock threads', async () => {
+    const tutti = path.join(scratch, 'node_modules/.bin/tutti');
+    const quiet = ['--output', 'null', '--json'];
+    const environment = { ...process.env, HOME: scratch };
+    const ports = ['--port', '0', '--clock-port', '0', '--no-play'];
+    const host = spawn(tutti, ['host', ...ports, ...quiet, '--cache', 'host-cache'], { cwd: scratch, env: environment });
+    const invitation = /tutti:[^"]+/.exec(await heard(host, '"hosting"'))?.[0].replace(/\/\/[^:]+:/, '//127.0.0.1:') ?? '';
+    const node = spawn(tutti, ['join', invitation, ...quiet, '--cache', 'node-cache'], { cwd: scratch, env: environment });
+    await heard(node, '"isReady":true');
+    host.kill('SIGINT');
+    const [[hostCode], [nodeCode]] = await Promise.all([once(host, 'exit'), once(node, 'exit')]);
+    expect([hostCode, nodeCode]).toEqual([130, 0]);
+  });
+
   test('types come with every package', async () => {
     await writeFile(
       path.join(scratch, 'uses.ts'),
@@ -92,3 +107,16 @@ describe('the packed tarballs in a project outside the repository', () => {
     await expect(run(tsc, parameters, { cwd: scratch })).resolves.toBeDefined();
   });
 });
+
+/** What a program has printed once it says `words`. */
+async function heard({ stderr, stdout }: ChildProcessWithoutNullStreams, words: string): Promise<string> {
+  let text = '';
+  let errors = '';
+  stderr.on('data', (chunk: Buffer) => void (errors += chunk.toString()));
+  // Not the stream's own iterator, which would close the pipe that the program goes on writing to.
+  for await (const [chunk] of on(stdout, 'data', { close: ['close'] })) {
+    text += String(chunk);
+    if (text.includes(words)) return text;
+  }
+  throw new Error(`it ended without ${words}: ${text}${errors}`);
+}

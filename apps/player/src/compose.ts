@@ -1,5 +1,6 @@
 import type { AssetStore, CacheUsage } from '@tutti/assets';
-import type { HttpClient } from '@tutti/net';
+import type { ThroughputMemory } from '@tutti/hls';
+import type { HttpClient, NetEvent } from '@tutti/net';
 import { defaultDirectories } from './directories.ts';
 
 export interface CacheOptions {
@@ -10,7 +11,9 @@ export interface CacheOptions {
   /** Never touch the network: what is not complete in the cache is `assets/not-cached` at once. */
   readonly isOffline?: boolean;
   /** Receives what the network layer has to tell; lines carry no secrets. */
-  readonly logger?: Logger;
+  readonly logger?: Logger | Promise<Logger>;
+  /** A playlist that will be opened first: it is asked for while the cache opens. */
+  readonly firstPlaylist?: string;
 }
 
 /** What a music collection of some hundred hours needs. */
@@ -38,6 +41,8 @@ export interface Cache extends AsyncDisposable {
   readonly store: AssetStore;
   /** `undefined` offline. */
   readonly client: HttpClient | undefined;
+  /** What was measured of each origin so far; made when first asked for. */
+  readonly throughput: () => Promise<ThroughputMemory>;
   /** Ends the network requests, then checkpoints and releases the store. Idempotent. */
   close(): Promise<void>;
 }
@@ -47,20 +52,36 @@ export interface Cache extends AsyncDisposable {
  * be used.
  */
 export async function openCache(options: CacheOptions = {}): Promise<Cache> {
+  const client = options.isOffline === true ? undefined : await openClient(options);
   // Loaded when first needed: most commands start faster without them.
   const { openAssetStore } = await import('@tutti/assets');
   const { maxBytes = defaultMaxBytes } = options;
-  const store = await openAssetStore({
+  const opening = openAssetStore({
     root: options.directory ?? defaultDirectories.cache,
     ...(maxBytes === Infinity ? {} : { maxBytes }),
   });
-  const client = options.isOffline === true ? undefined : (await import('@tutti/net')).createHttpClient();
+  const store = await opening.catch(async (error: unknown) => {
+    await client?.close();
+    throw error;
+  });
   const { logger } = options;
-  const observation = logger === undefined ? undefined : client?.on((event) => logger.debug(event, 'net'));
+  const log = (event: NetEvent): void => void Promise.resolve(logger).then((sink) => sink?.debug(event, 'net'));
+  const observation = logger === undefined ? undefined : client?.on(log);
   const close = async (): Promise<void> => {
     observation?.[Symbol.dispose]();
     await client?.close();
     await store.close();
   };
-  return { store, client, close, [Symbol.asyncDispose]: close };
+  let memory: Promise<ThroughputMemory> | undefined;
+  const throughput = (): Promise<ThroughputMemory> =>
+    (memory ??= import('@tutti/hls').then(({ ThroughputMemory }) => new ThroughputMemory()));
+  return { store, client, throughput, close, [Symbol.asyncDispose]: close };
+}
+
+async function openClient({ firstPlaylist }: CacheOptions): Promise<HttpClient> {
+  const { createHttpClient } = await import('@tutti/net');
+  const client = createHttpClient();
+  if (firstPlaylist === undefined) return client;
+  const [{ assetId }, { withHeadStart }] = await Promise.all([import('@tutti/assets'), import('./media/head-start.ts')]);
+  return withHeadStart(client, { url: firstPlaylist, cookieJar: assetId(firstPlaylist) });
 }

@@ -6,7 +6,9 @@
 export { defaultDirectories } from './directories.ts';
 export { openCache, type Cache, type CacheOptions, type Logger } from './compose.ts';
 export { openMedia, type OpenMediaOptions, type VariantChoice } from './media/open-media.ts';
-export { warm, type WarmOptions, type WarmReport } from './media/warm.ts';
+export { planWarm, type WarmPlan, type WarmPlanOptions } from './media/warm-plan.ts';
+export type { WarmProgress } from './media/warm-progress.ts';
+export { warm, type WarmOptions, type WarmReport, type WarmVariants } from './media/warm.ts';
 export { expandSources } from './media/expand-sources.ts';
 export { SourceError, type SourceErrorCode } from './media/source-error.ts';
 export { Engine, type EngineOptions } from './engine/engine.ts';
@@ -18,3 +20,13 @@ export { createDeviceOutput, listDevices, type DeviceOptions } from './output/de
 export { createNullOutput, type NullOptions } from './output/null.ts';
 export { createStdoutOutput, type StdoutOptions } from './output/stdout.ts';
 export { createFileOutput, type FileOptions } from './output/file.ts';
+export type {
+  PartyPlayer,
+  PartyPlayerEvent,
+  PartyPlayerStatus,
+  PartyTrack,
+  PreparedTrack,
+  PrepareOptions,
+} from './node/party-player.ts';
+export type { TimedOutput } from './output/timed-output.ts';
+export { createPartyPlayer, type PartyPlayerOptions } from './node/create-party-player.ts';

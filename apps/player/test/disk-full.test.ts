@@ -51,9 +51,14 @@ describe('a disk that is full', () => {
     const sha = sha256(await readFile(fixturePath('part-1.flac')));
     expect(details.events()[0]).toMatchObject({ resources: [{ sha256: sha }] });
     if (disk !== undefined) {
-      expectRefused(await run(full, 'warm', origin.url('hls/fmp4-aes/multivariant.m3u8'), '--variant', 'highest'));
+      expectRefused(await run(full, 'warm', origin.url('hls/fmp4-aes/multivariant.m3u8'), '--variants', 'highest'));
       expectRefused(await run(full, 'play', origin.url('hls/fmp4-aes/multivariant.m3u8'), '--output', 'stdout'));
     }
+
+    await disk?.fill(0);
+    const removed = await run(full, 'cache', 'rm', origin.url('piece.flac'));
+    expect(removed.stderr + removed.stdout.toString()).toContain(`removed ${origin.url('piece.flac')}`);
+    expect(removed.code).toBe(0);
 
     await disk?.empty();
     for (const file of ['piece.flac', 'hls/fmp4-aes/multivariant.m3u8']) {

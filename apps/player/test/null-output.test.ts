@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { localUs } from '@tutti/sync';
 import { createNullOutput } from '../src/output/null.ts';
 
 const signal = new AbortController().signal;
@@ -8,7 +9,7 @@ const second = new Float32Array(2 * 1000);
 async function openOnFakeClock() {
   const clock = { ms: 0 };
   const output = createNullOutput({
-    now: () => clock.ms,
+    nowUs: () => localUs(Math.round(clock.ms * 1000)),
     sleep: async (durationMs) => {
       clock.ms += durationMs;
     },

@@ -20,6 +20,8 @@ export interface RunningTutti {
   readonly result: Promise<TuttiResult>;
   /** Resolves when stderr or stdout has said something that matches. */
   said(pattern: RegExp): Promise<void>;
+  /** The JSON events so far. */
+  soFar(): readonly Readonly<Record<string, unknown>>[];
 }
 
 export interface RunOptions {
@@ -71,12 +73,16 @@ export function startTutti(parameters: readonly string[], options: RunOptions): 
       check();
       void result.then(() => reject(new Error(`tutti ended without saying ${pattern}: ${stderr}`)));
     });
-  return { child, result, said };
+  return { child, result, said, soFar: () => wholeLines(Buffer.concat(stdout)) };
 }
 
 /** Runs the command line to its end. */
 export function runTutti(parameters: readonly string[], options: RunOptions): Promise<TuttiResult> {
   return startTutti(parameters, options).result;
+}
+
+function wholeLines(bytes: Buffer): readonly Readonly<Record<string, unknown>>[] {
+  return parseEvents(bytes.subarray(0, bytes.lastIndexOf('\n') + 1));
 }
 
 function parseEvents(bytes: Buffer): readonly Readonly<Record<string, unknown>>[] {

@@ -26,6 +26,12 @@ describe('SpanPlacement', () => {
     });
   });
 
+  test('a switch after the first segment has the first one as its pre-roll: it is not heard again', () => {
+    const placement = new SpanPlacement();
+    placement.place({ span: span(0), info: at(10), followsSeconds: undefined });
+    expect(placement.place({ span: span(0, 3), info: at(10), followsSeconds: 3 })).toEqual({ baseFrames: 0, dropFrames: 144_000 });
+  });
+
   test('a track that is entered in the middle believes the playlist first, and itself afterwards', () => {
     const placement = new SpanPlacement();
     expect(placement.place({ span: span(8, 1), info: at(50), followsSeconds: undefined })).toEqual({

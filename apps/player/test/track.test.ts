@@ -4,26 +4,10 @@ import { describe, expect, test } from 'vitest';
 import { openCache } from '../src/compose.ts';
 import { Track } from '../src/engine/track.ts';
 import { openMedia } from '../src/media/open-media.ts';
+import { readFrames } from './read-track.ts';
 import { temporaryHome } from './run-tutti.ts';
 
 const signal = AbortSignal.timeout(60_000);
-
-/** Reads `frames` frames of stereo from where the track stands, or to its end. */
-async function readFrames(track: Track, frames: number): Promise<Float32Array> {
-  const all = new Float32Array(frames * 2);
-  let length = 0;
-  const into = new Float32Array(8192);
-  while (length < all.length) {
-    const read = track.read(into.subarray(0, Math.min(into.length, all.length - length)));
-    if (read.kind === 'end') break;
-    if (read.kind === 'empty') await track.waitReadable({ signal });
-    else {
-      all.set(read.samples, length);
-      length += read.samples.length;
-    }
-  }
-  return all.subarray(0, length);
-}
 
 describe('a track over HLS whose EXTINF are rounded to whole seconds', () => {
   test('plays every frame once, and seeks to the exact frame', async () => {
@@ -38,14 +22,14 @@ describe('a track over HLS whose EXTINF are rounded to whole seconds', () => {
     await using media = await openMedia(origin.url('hls/provenance/variant-1/rounded.m3u8'), { cache, signal });
     await using track = await Track.open(media, { signal });
 
-    const [whole, ...rest] = provenanceRuns(await readFrames(track, 1e6));
+    const [whole, ...rest] = provenanceRuns(await readFrames(track, 1e6, signal));
     expect(rest).toEqual([]);
     expect(whole).toMatchObject({ frame: 0, variant: 1 });
     const { sampleRate } = track.format;
     for (const seconds of [7, 3.5, 0, 6.2, 1]) {
       await track.seek(seconds, { signal });
       expect(track.positionFrames).toBe(Math.round(seconds * sampleRate));
-      const [landed] = provenanceRuns(await readFrames(track, 1000));
+      const [landed] = provenanceRuns(await readFrames(track, 1000, signal));
       expect(landed).toMatchObject({ frame: Math.round(seconds * sampleRate), frameCount: 1000 });
     }
   });

@@ -186,6 +186,11 @@ export interface AssetStore extends AsyncDisposable {
   readonly mode: 'writer' | 'reader';
   /** Why nothing can be written (a read-only or full disk), with the remedy; `undefined` where it can. */
   readonly obstacle: AssetError | undefined;
+  /**
+   * The process that writes the cache while this one only reads it; its `pid` is `undefined` when it did not name itself.
+   * `undefined` when this process is the writer, and when nobody can write.
+   */
+  otherWriter(): Promise<{ readonly pid: number | undefined } | undefined>;
   /** Opens (and for a writer creates) the asset of a source URL. */
   asset(url: string, options?: { readonly identityQuery?: readonly string[]; readonly signal?: AbortSignal }): Promise<Asset>;
   list(): Promise<readonly AssetSummary[]>;

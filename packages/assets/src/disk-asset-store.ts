@@ -97,6 +97,11 @@ export class DiskAssetStore implements AssetStore {
     return this.#obstacle;
   }
 
+  async otherWriter(): Promise<{ readonly pid: number | undefined } | undefined> {
+    if (this.#mode === 'writer' || this.#obstacle !== undefined) return undefined;
+    return { pid: (await RootLock.holder(this.root))?.pid };
+  }
+
   /** Takes the lock if it is free, and brings the cache inside its limits. */
   async begin(): Promise<void> {
     if (this.#obstacle !== undefined) return;
@@ -157,6 +162,7 @@ export class DiskAssetStore implements AssetStore {
   }
 
   async remove(idOrUrl: string): Promise<AssetSummary> {
+    await this.#checkRemover('remove');
     const id = await this.#known(idOrUrl, 'remove');
     const summary = await describeAsset(id, this.#directory(id));
     if (!(await this.#removeUnused(id))) {
@@ -168,7 +174,9 @@ export class DiskAssetStore implements AssetStore {
   }
 
   async setPinned(idOrUrl: string, isPinned: boolean): Promise<AssetSummary> {
-    const id = await this.#known(idOrUrl, isPinned ? 'pin' : 'unpin');
+    const operation = isPinned ? 'pin' : 'unpin';
+    this.#checkWriter(operation);
+    const id = await this.#known(idOrUrl, operation);
     const directory = this.#directory(id);
     if (isPinned) await writeFile(join(directory, PIN_NAME), '', { mode: 0o600 });
     else await rm(join(directory, PIN_NAME), { force: true });
@@ -189,7 +197,7 @@ export class DiskAssetStore implements AssetStore {
   }
 
   async evict(options: EvictOptions = {}): Promise<EvictReport> {
-    this.#checkWriter('evict');
+    await this.#checkRemover('evict');
     options.signal?.throwIfAborted();
     const maxBytes = options.maxBytes ?? this.#maxBytes;
     const evicted: AssetSummary[] = [];
@@ -269,13 +277,24 @@ export class DiskAssetStore implements AssetStore {
   async #removeUnused(id: string): Promise<boolean> {
     return this.#queue.run(id, async () => {
       if (this.#inUse.has(id) || (await this.#leases.isUsedElsewhere(id))) return false;
-      // Renamed first: an asset is there or it is not, also when the removal is interrupted.
-      await nodeFileSystem.makeDirectory(this.#places.trash);
-      const away = join(this.#places.trash, `${id}.${randomBytes(4).toString('hex')}`);
-      await rename(this.#directory(id), away);
-      await rm(away, { recursive: true, force: true });
+      await rm(await this.#moveAway(id), { recursive: true, force: true });
       return true;
     });
+  }
+
+  /** Renames an asset before it is removed: it is there or it is not, also when the removal is interrupted. */
+  async #moveAway(id: string): Promise<string> {
+    const directory = this.#directory(id);
+    const away = join(this.#places.trash, `${id}.${randomBytes(4).toString('hex')}`);
+    try {
+      await nodeFileSystem.makeDirectory(this.#places.trash);
+      await rename(directory, away);
+      return away;
+    } catch (error) {
+      // A new directory needs room, too; an asset of which files are missing fetches them again.
+      if (toRootError(error, this.root).code === 'assets/no-space') return directory;
+      throw error;
+    }
   }
 
   async #quarantine(id: string, relPath: string): Promise<Quarantined> {
@@ -302,7 +321,8 @@ export class DiskAssetStore implements AssetStore {
       const names = await readdir(this.#directory(id)).catch((): string[] => []);
       if (names.includes(PIN_NAME)) continue;
       const summary = onEvicted === undefined ? undefined : await describeAsset(id, this.#directory(id));
-      if (!(await this.#removeUnused(id))) continue;
+      // Being opened or closed since: closing may wait for a write that waits for the room to be made here.
+      if (this.#queue.isBusy(id) || !(await this.#removeUnused(id))) continue;
       if (summary !== undefined) onEvicted?.(summary);
       this.#logger.info({ asset: id }, 'asset evicted');
       return true;
@@ -332,8 +352,14 @@ export class DiskAssetStore implements AssetStore {
     );
   }
 
+  /** On a full disk, where not even a lock fits, what nobody uses can still go: that is what makes room. */
+  async #checkRemover(operation: string): Promise<void> {
+    const isFull = this.#obstacle?.code === 'assets/no-space';
+    if (!isFull || !(await RootLock.isFree(this.root))) this.#checkWriter(operation);
+    this.#checkOpen();
+  }
+
   async #known(idOrUrl: string, operation: string): Promise<string> {
-    this.#checkWriter(operation);
     const id = await this.#find(idOrUrl);
     if (id !== undefined) return id;
     throw new AssetError('assets/not-cached', `${operation}: nothing of this is in the cache`, {

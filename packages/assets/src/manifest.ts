@@ -1,6 +1,6 @@
 import { stat } from 'node:fs/promises';
-import { nodeFileSystem, readAtomic, toStorageError, writeAtomic, type FileSystem, type StorageError } from '@tutti/storage';
-import * as z from 'zod/mini';
+import { nodeFileSystem, readAtomic, toStorageError, writeAtomic } from '@tutti/storage';
+import type { FileSystem, ResourceOrigin, StorageError } from '@tutti/storage';
 import type { ResourceEntry } from './asset-store.ts';
 import { isResourcePath } from './resource-key.ts';
 
@@ -10,23 +10,10 @@ export const MANIFEST_NAME = 'manifest.jsonl';
 const MAX_MANIFEST_BYTES = 64 * 1024 * 1024;
 const MANIFEST_MODE = 0o600;
 
-const offset = z.int().check(z.nonnegative());
-const assetRecord = z.object({ type: z.literal('asset'), url: z.string() });
-const discardRecord = z.object({ type: z.literal('discard'), relPath: z.string() });
-const resourceRecord = z.object({
-  type: z.literal('resource'),
-  relPath: z.string().check(z.refine(isResourcePath)),
-  length: offset,
-  sha256: z.string().check(z.regex(/^[0-9a-f]{64}$/)),
-  validator: z.string(),
-  totalLength: z.optional(offset),
-  contentType: z.optional(z.string()),
-  transformId: z.optional(z.string()),
-  finalUrl: z.optional(z.string()),
-  isValidated: z.boolean(),
-});
-const record = z.discriminatedUnion('type', [assetRecord, discardRecord, resourceRecord]);
-type ManifestRecord = z.infer<typeof record>;
+type ManifestRecord =
+  | { readonly type: 'asset'; readonly url: string }
+  | { readonly type: 'discard'; readonly relPath: string }
+  | ({ readonly type: 'resource' } & ResourceOrigin & Omit<ResourceEntry, 'origin'>);
 
 export interface ManifestOptions {
   readonly path: string;
@@ -57,6 +44,8 @@ export class Manifest {
   #readBytes = -1;
   #needsNewline = false;
   #appending: Promise<void> = Promise.resolve();
+  /** Lines that the next append takes along. */
+  #waiting: ManifestRecord[] = [];
 
   private constructor(options: ManifestOptions) {
     this.#options = options;
@@ -99,6 +88,11 @@ export class Manifest {
   /** What the file of a resource may be: its entry, and the one before it while that is being replaced. */
   candidates(relPath: string): readonly ResourceEntry[] {
     return [this.#entries.get(relPath), this.#replaced.get(relPath)].filter((entry) => entry !== undefined);
+  }
+
+  /** Begins the journal of a new asset, so that also one with nothing but partial bytes has its URL. */
+  async begin(): Promise<void> {
+    if (!this.#options.isReadOnly && this.#lineCount === 0) await this.#flush();
   }
 
   /** Records a resource whose file is in its place. Settles when the line is written, or could not be. */
@@ -193,35 +187,71 @@ export class Manifest {
     }
   }
 
+  /** Lines that come while an append is under way go out together with the next. */
   #append(line: ManifestRecord): Promise<void> {
     if (this.#options.isReadOnly) return Promise.resolve();
-    this.#appending = this.#appending.then(() => this.#write(line));
+    return this.#waiting.push(line) === 1 ? this.#flush() : this.#appending;
+  }
+
+  #flush(): Promise<void> {
+    this.#appending = this.#appending.then(() => this.#write(this.#waiting.splice(0)));
     return this.#appending;
   }
 
-  async #write(line: ManifestRecord): Promise<void> {
+  async #write(lines: readonly ManifestRecord[]): Promise<void> {
     const { path, url } = this.#options;
     const isNew = this.#lineCount === 0 && url !== undefined;
-    const text = `${this.#needsNewline ? '\n' : ''}${isNew ? toLine({ type: 'asset', url }) : ''}${toLine(line)}`;
+    const records: readonly ManifestRecord[] = isNew ? [{ type: 'asset', url }, ...lines] : lines;
+    const text = `${this.#needsNewline ? '\n' : ''}${records.map(toLine).join('')}`;
+    if (text === '') return;
     try {
       await this.#fileSystem.append(path, text, MANIFEST_MODE);
       this.#needsNewline = false;
-      this.#lineCount += isNew ? 2 : 1;
+      this.#lineCount += records.length;
     } catch (error) {
-      // Part of the line may be there.
+      // Part of the lines may be there.
       this.#needsNewline = true;
-      this.#lineCount += 1;
+      this.#lineCount += records.length;
       this.#options.onError(toStorageError(error, `append to ${path}`, path));
     }
   }
 }
 
 function parseLine(line: string): ManifestRecord | undefined {
+  let value: unknown;
   try {
-    return record.parse(JSON.parse(line));
+    value = JSON.parse(line);
   } catch {
     return undefined;
   }
+  if (typeof value !== 'object' || value === null) return undefined;
+  const fields = value as Readonly<Record<string, unknown>>;
+  const { type, url, relPath } = fields;
+  if (type === 'asset') return typeof url === 'string' ? { type, url } : undefined;
+  if (type === 'discard') return typeof relPath === 'string' ? { type, relPath } : undefined;
+  return type === 'resource' ? parseResource(fields) : undefined;
+}
+
+function parseResource(fields: Readonly<Record<string, unknown>>): ManifestRecord | undefined {
+  const { contentType, finalUrl, isValidated, length, relPath, sha256, totalLength, transformId, validator } = fields;
+  if (typeof relPath !== 'string' || !isResourcePath(relPath)) return undefined;
+  if (!isOffset(length) || !isAbsentOr(totalLength, isOffset)) return undefined;
+  if (!isString(sha256) || !/^[0-9a-f]{64}$/.test(sha256) || !isString(validator) || typeof isValidated !== 'boolean')
+    return undefined;
+  if (!isAbsentOr(contentType, isString) || !isAbsentOr(transformId, isString) || !isAbsentOr(finalUrl, isString)) return undefined;
+  return { type: 'resource', relPath, length, sha256, validator, totalLength, contentType, transformId, finalUrl, isValidated };
+}
+
+function isString(value: unknown): value is string {
+  return typeof value === 'string';
+}
+
+function isOffset(value: unknown): value is number {
+  return typeof value === 'number' && Number.isSafeInteger(value) && value >= 0;
+}
+
+function isAbsentOr<T>(value: unknown, is: (value: unknown) => value is T): value is T | undefined {
+  return value === undefined || is(value);
 }
 
 function toLine(line: ManifestRecord): string {
@@ -232,8 +262,8 @@ function toRecord({ relPath, length, sha256, origin, finalUrl, isValidated }: Re
   return { type: 'resource', relPath, length, sha256, ...origin, finalUrl, isValidated };
 }
 
-function toEntry({ relPath, length, sha256, finalUrl, isValidated, ...origin }: z.infer<typeof resourceRecord>): ResourceEntry {
-  const { validator, totalLength, contentType, transformId } = origin;
+function toEntry(resource: ManifestRecord & { readonly type: 'resource' }): ResourceEntry {
+  const { contentType, finalUrl, isValidated, length, relPath, sha256, totalLength, transformId, validator } = resource;
   return { relPath, length, sha256, origin: { validator, totalLength, contentType, transformId }, finalUrl, isValidated };
 }
 

@@ -2,7 +2,7 @@
 /// <reference path="./proper-lockfile.d.ts" />
 import { readFile, rm, rmdir, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { livenessOf, ownIdentity, parseIdentity } from '@tutti/storage';
+import { livenessOf, ownIdentity, parseIdentity, type ProcessIdentity } from '@tutti/storage';
 import lockfile from 'proper-lockfile';
 
 /** A holder on another host that has not touched its lock for this long is gone. */
@@ -49,6 +49,21 @@ export class RootLock {
       return await RootLock.#tryOnce(options);
     } finally {
       await endTakeover().catch(() => undefined);
+    }
+  }
+
+  /** Whether nobody has the right, not even a dead process. */
+  static async isFree(root: string): Promise<boolean> {
+    return !(await exists(lockPath(root, 'writer.lock')));
+  }
+
+  /** Who has the right now; `undefined` when nobody, or nobody that says so. */
+  static async holder(root: string): Promise<ProcessIdentity | undefined> {
+    const text = await readFile(holderPath(root), 'utf8').catch(() => '');
+    try {
+      return parseIdentity(JSON.parse(text));
+    } catch {
+      return undefined;
     }
   }
 
@@ -101,12 +116,8 @@ async function tryLock(
 }
 
 async function isHolderDead(root: string): Promise<boolean> {
-  try {
-    const holder = parseIdentity(JSON.parse(await readFile(holderPath(root), 'utf8')));
-    return holder !== undefined && livenessOf(holder) === 'dead';
-  } catch {
-    return false;
-  }
+  const holder = await RootLock.holder(root);
+  return holder !== undefined && livenessOf(holder) === 'dead';
 }
 
 /**

@@ -220,6 +220,8 @@ export class SharedAsset {
       path,
       label,
       isReadOnly,
+      // The root's lock keeps every other process away.
+      isSoleWriter: true,
       mode: FILE_MODE,
       fileSystem: this.fileSystem,
       ...(this.space.hasLimits ? { admit: (byteCount: number) => this.space.admit(byteCount) } : {}),
@@ -236,11 +238,12 @@ export class SharedAsset {
     return openMemoryResource({ label, maxBytes: this.#options.maxMemoryBytes });
   }
 
-  /** Makes room before the first byte; what is complete needs none. */
+  /** Makes room before the first byte, and begins the manifest; what is complete needs neither. */
   async #withRoom(resource: StreamingResource): Promise<StreamingResource> {
     if (resource.state === 'committed') return resource;
     try {
       await this.space.admit(0);
+      await this.manifest.begin();
       return resource;
     } catch (error) {
       await resource.close();

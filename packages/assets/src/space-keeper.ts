@@ -26,6 +26,9 @@ export class SpaceKeeper {
   /** Bytes free by the last look and without what was admitted since; `undefined` when a look is due. */
   #freeBytes: number | undefined;
   #sinceLookBytes = 0;
+  /** Whether anything was admitted since the last walk. */
+  #hasGrown = true;
+  #tidying: Promise<void> | undefined;
   #turn: Promise<void> = Promise.resolve();
 
   constructor(options: SpaceKeeperOptions) {
@@ -54,11 +57,24 @@ export class SpaceKeeper {
     await turn;
   }
 
-  /** Counts anew and brings the cache inside its limits. Rejects as `admit` does. */
-  async tidy(): Promise<void> {
-    this.#usedBytes = undefined;
+  /**
+   * Counts anew, unless nothing was admitted since that was done, and brings the cache inside its limits. Callers that come
+   * before it begins share it. Rejects as `admit` does.
+   */
+  tidy(): Promise<void> {
+    if (!this.hasLimits) return Promise.resolve();
+    if (this.#tidying === undefined) {
+      this.#tidying = this.#turn.then(() => this.#recount());
+      this.#turn = this.#tidying.catch(() => undefined);
+    }
+    return this.#tidying;
+  }
+
+  async #recount(): Promise<void> {
+    this.#tidying = undefined;
+    if (this.#hasGrown) this.#usedBytes = undefined;
     this.#freeBytes = undefined;
-    await this.admit(0);
+    await this.#admit(0);
   }
 
   /**
@@ -102,6 +118,7 @@ export class SpaceKeeper {
       if (!(await this.#options.evictOldest())) throw this.#noSpace(problem);
     }
     this.#sinceLookBytes += byteCount;
+    this.#hasGrown ||= byteCount > 0;
     if (this.#usedBytes !== undefined) this.#usedBytes += byteCount;
     if (this.#freeBytes !== undefined) this.#freeBytes -= byteCount;
     if (this.#sinceLookBytes >= FREE_CHECK_BYTES) this.#freeBytes = undefined;
@@ -110,7 +127,10 @@ export class SpaceKeeper {
   async #problem(byteCount: number): Promise<string | undefined> {
     const { root, maxBytes, minFreeBytes } = this.#options;
     if (maxBytes !== undefined) {
-      this.#usedBytes ??= (await measure(root)).bytes;
+      if (this.#usedBytes === undefined) {
+        this.#hasGrown = false;
+        this.#usedBytes = (await measure(root)).bytes;
+      }
       const bytes = this.#usedBytes + byteCount;
       if (bytes > maxBytes) return `${String(bytes)} bytes are more than its limit of ${String(maxBytes)}`;
     }

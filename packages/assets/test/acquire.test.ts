@@ -75,6 +75,7 @@ describe('acquiring a resource', () => {
     await resource.writeAt(0, pattern(0, 300));
     await lease.release();
     expect(await store.stat(URL_A)).toMatchObject({
+      url: URL_A,
       partialCount: 1,
       partials: [{ relPath: key.relPath, presentBytes: 300, totalLength: 1000 }],
     });

@@ -1,8 +1,11 @@
-import { writeFile } from 'node:fs/promises';
+import { execFileSync } from 'node:child_process';
+import { mkdir, open as openFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setImmediate } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
 import type { AssetStoreOptions } from '../src/index.ts';
-import { cacheDirectories, fetchAll } from './cache-directory.ts';
+import { assetId } from '../src/resource-key.ts';
+import { cacheDirectories, fetchAll, whole } from './cache-directory.ts';
 
 const { newRoot, open } = cacheDirectories();
 const urlOf = (name: string): string => `https://media.example/${name}.mp3`;
@@ -75,5 +78,28 @@ describe('evicting now', () => {
     });
     expect(told).toEqual({ bytes, freeBytes: expect.any(Number) });
     expect(await later.usage()).toMatchObject({ maxBytes: 12_000, assetCount: 1 });
+  });
+});
+
+describe.skipIf(process.platform === 'win32')('making room while assets come and go', () => {
+  test('an asset that is closed while its last write waits for room does not hold up the eviction that makes it', async () => {
+    const store = await storeWith(['first', 'next'], { maxBytes: 35_000 });
+    // Whoever asks whether the first one may go waits for an answer; the next one is a candidate by then.
+    const leases = join(store.root, 'leases', assetId(urlOf('first')));
+    const question = join(leases, 'elsewhere.json');
+    await mkdir(leases, { recursive: true });
+    execFileSync('mkfifo', [question]);
+    const growing = fetchAll(store, urlOf('new'), 20_000);
+    const answer = await openFile(question, 'w');
+    const next = await store.asset(urlOf('next'));
+    const writing = next.whole(next.key('media', urlOf('list')), async () => whole('#EXTM3U'));
+    // Far enough to have asked for room.
+    for (let turn = 0; turn < 50; turn += 1) await setImmediate();
+    const closing = next.close();
+    await answer.writeFile('in use by somebody');
+    await answer.close();
+    await Promise.allSettled([growing, writing]);
+    await closing;
+    expect((await store.list()).map(({ url }) => url)).toContain(urlOf('first'));
   });
 });

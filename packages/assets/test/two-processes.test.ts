@@ -18,11 +18,14 @@ afterEach(async () => {
 });
 
 /** Another process with the cache open. */
-async function otherProcess(root: string): Promise<{ ask(request: OtherRequest): Promise<OtherResponse>; kill(): Promise<void> }> {
+async function otherProcess(
+  root: string,
+): Promise<{ readonly pid: number | undefined; ask(request: OtherRequest): Promise<OtherResponse>; kill(): Promise<void> }> {
   const child = fork(new URL('other-process.ts', import.meta.url), [root], { execArgv: [], stdio: 'inherit' });
   children.push(child);
   await once(child, 'message');
   return {
+    pid: child.pid,
     ask: async (request) => {
       child.send(request);
       const [response] = (await once(child, 'message')) as [OtherResponse];
@@ -44,6 +47,7 @@ describe('two processes on one cache', () => {
 
     const store = await open(root);
     expect(store.mode).toBe('reader');
+    expect(await store.otherWriter()).toEqual({ pid: other.pid });
     const asset = await store.asset(URL_A);
     const key = asset.key('media', URL_A);
     const complete = await asset.acquire(key, producerOf(1000));

@@ -1,4 +1,5 @@
 import { DecodeError } from './decode-error.ts';
+import { createHeAacPacketDecoder } from './heaac-packet-decoder.ts';
 
 /** Interleaved samples of one packet. */
 export interface DecodedPacket {
@@ -19,10 +20,16 @@ export interface PacketDecoder {
 
 /**
  * Makes a decoder, loading its module on first use. `name` is codec and container, as in `opus in ogg`; `setup` is the codec's
- * setup as the container holds it. Throws `decode/unsupported` for a codec or a setup that no decoder takes.
+ * setup as the container holds it. Throws `decode/unsupported` for a codec or a setup that no decoder takes, and for Opus in
+ * a browser that gets the files as they are: only a bundler finds the package `opus-decoder` there.
  */
 export async function createPacketDecoder(name: string, setup: Uint8Array): Promise<PacketDecoder> {
-  if (name.startsWith('opus')) return (await import('./opus-packet-decoder.ts')).createOpusPacketDecoder(setup);
-  if (name.startsWith('he-aac')) return (await import('./heaac-packet-decoder.ts')).createHeAacPacketDecoder(name, setup);
+  if (name.startsWith('opus')) {
+    const { createOpusPacketDecoder } = await import('./opus-packet-decoder.ts').catch((cause: unknown) => {
+      throw new DecodeError('decode/unsupported', `${name} needs the package opus-decoder: bundle it with the page`, { cause });
+    });
+    return createOpusPacketDecoder(setup);
+  }
+  if (name.startsWith('he-aac')) return createHeAacPacketDecoder(name, setup);
   throw new DecodeError('decode/unsupported', `${name} is not supported`);
 }

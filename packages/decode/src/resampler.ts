@@ -1,4 +1,5 @@
-import { designResamplerKernel, type ResamplerKernel } from './resampler-kernel.ts';
+import { PolyphaseFilter } from './polyphase-filter.ts';
+import { designResamplerKernel } from './resampler-kernel.ts';
 
 export interface ResamplerOptions {
   readonly channelCount: number;
@@ -16,7 +17,7 @@ export interface ResampledCounts {
 
 /** Input frames held at a time besides the filter's own history. */
 const BLOCK_FRAMES = 1024;
-/** How far `setRatio` may go from the ratio of the rates, for which the filter was designed. */
+/** How far a ratio may go from the ratio of the rates, for which the filter was designed. */
 const RATIO_RANGE = 0.05;
 
 /**
@@ -28,12 +29,13 @@ const RATIO_RANGE = 0.05;
 export class Resampler {
   readonly channelCount: number;
   readonly #nominalRatio: number;
-  readonly #kernel: ResamplerKernel;
+  readonly #filter: PolyphaseFilter;
+  readonly #tapCount: number;
   /** Interleaved input; the filter for the next output begins at frame `#start`. */
   readonly #history: Float32Array;
   readonly #capacityFrames: number;
-  /** One phase between two rows, made once per output frame for all channels. */
-  readonly #row: Float64Array;
+  /** Where the next output goes; one object for all of them. */
+  readonly #target: { samples: Float32Array; at: number };
   #ratio: number;
   #start = 0;
   #end = 0;
@@ -50,11 +52,12 @@ export class Resampler {
     this.channelCount = channelCount;
     this.#nominalRatio = inputRate / outputRate;
     this.#ratio = this.#nominalRatio;
-    this.#kernel = designResamplerKernel(this.#nominalRatio);
-    this.#capacityFrames = this.#kernel.tapCount + BLOCK_FRAMES;
+    this.#filter = new PolyphaseFilter(designResamplerKernel(this.#nominalRatio), channelCount);
+    this.#tapCount = this.#filter.kernel.tapCount;
+    this.#capacityFrames = this.#tapCount + BLOCK_FRAMES;
     this.#history = new Float32Array(this.#capacityFrames * channelCount);
-    this.#row = new Float64Array(this.#kernel.tapCount);
-    this.#tailFrames = this.#kernel.tapCount / 2;
+    this.#target = { samples: this.#history, at: 0 };
+    this.#tailFrames = this.#tapCount / 2;
     this.reset();
   }
 
@@ -65,7 +68,7 @@ export class Resampler {
 
   /** Input frames that must follow a frame before the output at its place can be made. */
   get lookAheadFrames(): number {
-    return this.#kernel.tapCount / 2;
+    return this.#tapCount / 2;
   }
 
   /**
@@ -73,9 +76,7 @@ export class Resampler {
    * phase. Must stay within 5 % of `inputRate / outputRate`.
    */
   setRatio(inputFramesPerOutputFrame: number): void {
-    if (!(Math.abs(inputFramesPerOutputFrame / this.#nominalRatio - 1) <= RATIO_RANGE)) {
-      throw new RangeError(`resampler: ratio ${inputFramesPerOutputFrame} is more than 5 % from ${this.#nominalRatio}`);
-    }
+    checkRatio(inputFramesPerOutputFrame, this.#nominalRatio);
     this.#ratio = inputFramesPerOutputFrame;
   }
 
@@ -121,61 +122,29 @@ export class Resampler {
 
   /** Forgets all input: the next input frame is frame 0 again. The ratio stays. */
   reset(): void {
-    const leadFrames = this.#kernel.tapCount / 2 - 1;
+    const leadFrames = this.#tapCount / 2 - 1;
     this.#history.fill(0, 0, leadFrames * this.channelCount);
     this.#start = 0;
     this.#end = leadFrames;
     this.#fraction = 0;
-    this.#tailFrames = this.#kernel.tapCount / 2;
+    this.#tailFrames = this.#tapCount / 2;
   }
 
   /** Writes output frames from `at` on while input lasts; returns where it stopped. */
   #produce(output: Float32Array, at: number, limit: number): number {
     let frame = at;
+    this.#target.samples = output;
     while (frame < limit) {
       const whole = Math.floor(this.#fraction);
       this.#start += whole;
       this.#fraction -= whole;
-      if (this.#start + this.#kernel.tapCount > this.#end) return frame;
-      this.#interpolate(output, frame * this.channelCount);
+      if (this.#start + this.#tapCount > this.#end) return frame;
+      this.#target.at = frame * this.channelCount;
+      this.#filter.apply(this.#history, this.#start, this.#fraction, this.#target);
       this.#fraction += this.#ratio;
       frame += 1;
     }
     return frame;
-  }
-
-  #interpolate(output: Float32Array, at: number): void {
-    const { channelCount } = this;
-    const history = this.#history;
-    const { tapCount, isInterpolating } = this.#kernel;
-    const begin = this.#start * channelCount;
-    if (this.#fraction === 0 && isInterpolating) {
-      const middle = begin + (tapCount / 2 - 1) * channelCount;
-      for (let channel = 0; channel < channelCount; channel += 1) output[at + channel] = history[middle + channel] ?? 0;
-      return;
-    }
-    const row = this.#blendRow();
-    for (let channel = 0; channel < channelCount; channel += 1) {
-      let sum = 0;
-      for (let tap = 0, index = begin + channel; tap < tapCount; tap += 1, index += channelCount) {
-        sum += (row[tap] as number) * (history[index] as number);
-      }
-      output[at + channel] = sum;
-    }
-  }
-
-  #blendRow(): Float64Array {
-    const row = this.#row;
-    const { coefficients, tapCount, phaseCount } = this.#kernel;
-    const phase = this.#fraction * phaseCount;
-    const index = Math.floor(phase);
-    const weight = phase - index;
-    const first = index * tapCount;
-    for (let tap = 0; tap < tapCount; tap += 1) {
-      const near = coefficients[first + tap] as number;
-      row[tap] = near + weight * ((coefficients[first + tapCount + tap] as number) - near);
-    }
-    return row;
   }
 
   /** Moves what the filter still needs to the front; returns the frames that can be added. */
@@ -188,5 +157,12 @@ export class Resampler {
       this.#end -= kept;
     }
     return this.#capacityFrames - this.#end;
+  }
+}
+
+/** Throws `RangeError` when `ratio` is not within 5 % of the one that the filter was designed for. */
+export function checkRatio(ratio: number, nominalRatio: number): void {
+  if (!(Math.abs(ratio / nominalRatio - 1) <= RATIO_RANGE)) {
+    throw new RangeError(`resampler: ratio ${ratio} is more than 5 % from ${nominalRatio}`);
   }
 }

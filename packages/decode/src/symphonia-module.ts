@@ -37,9 +37,15 @@ export interface SymphoniaInstance {
   takeSourceError(): { readonly thrown: unknown } | undefined;
 }
 
-/** Compiles the decoder's WebAssembly module, once per process. The module may be posted to any worker. */
+/**
+ * Compiles the decoder's WebAssembly module, once per process or page. The module may be posted to any worker.
+ *
+ * From files that is the module with every format; over the network the smaller one, with what is on the web: MP3, AAC,
+ * FLAC, Vorbis, Opus and PCM, in their own files, in MP4, Ogg and WAV. A failed load is not remembered.
+ */
 export async function loadSymphoniaModule(): Promise<WebAssembly.Module> {
-  return loadWasmModule(new URL('../wasm/symphonia.wasm', import.meta.url));
+  const whole = new URL('../wasm/symphonia.wasm', import.meta.url);
+  return loadWasmModule(whole.protocol === 'file:' ? whole : new URL('../wasm/symphonia-browser.wasm', import.meta.url));
 }
 
 /**

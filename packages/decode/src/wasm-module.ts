@@ -1,6 +1,8 @@
+import { DecodeError } from './decode-error.ts';
+
 const compiled = new Map<string, Promise<WebAssembly.Module>>();
 
-/** Compiles a WebAssembly module, once per process. A failed load is not remembered. */
+/** Compiles a WebAssembly module, once per process or page. A failed load is not remembered. */
 export async function loadWasmModule(url: URL): Promise<WebAssembly.Module> {
   const known = compiled.get(url.href);
   if (known !== undefined) return known;
@@ -11,7 +13,9 @@ export async function loadWasmModule(url: URL): Promise<WebAssembly.Module> {
 }
 
 async function compile(url: URL): Promise<WebAssembly.Module> {
-  if (url.protocol !== 'file:') return WebAssembly.compile(await (await fetch(url)).arrayBuffer());
-  const { readFile } = await import('node:fs/promises');
-  return WebAssembly.compile(await readFile(url));
+  // An import, even one never reached, would keep bundlers from building this for a browser.
+  if (url.protocol === 'file:') return WebAssembly.compile(await process.getBuiltinModule('node:fs/promises').readFile(url));
+  const response = await fetch(url);
+  if (!response.ok) throw new DecodeError('decode/source', `load ${url.pathname}: the server answered ${response.status}`);
+  return WebAssembly.compile(await response.arrayBuffer());
 }

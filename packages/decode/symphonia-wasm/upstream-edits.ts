@@ -3,6 +3,8 @@ export interface UpstreamEdit {
   /** File below the vendored sources, crate folder first. */
   readonly file: string;
   readonly find: string;
+  /** Everything from the text found up to this is replaced. Default: the text found alone. */
+  readonly until?: string;
   readonly replace: string;
   readonly reason: string;
 }
@@ -78,14 +80,6 @@ export const upstreamEdits: readonly UpstreamEdit[] = [
     reason:
       'The mixed flag counts in start and stop blocks, too: their two lowest sub-bands keep the normal window ' +
       '(ISO/IEC 11172-3, 2.4.3.4.10.3; compliance stream si_block).',
-  },
-  {
-    file: 'symphonia-bundle-mp3/src/layer3/hybrid_synthesis.rs',
-    find: 'imdct36::imdct36(sub_band, window, &mut overlap[sb]);',
-    replace:
-      'let window = if channel.is_mixed && sb < 2 { &IMDCT_WINDOWS[0] } else { window };\n' +
-      '            imdct36::imdct36(sub_band, window, &mut overlap[sb]);',
-    reason: 'The window of the edit above.',
   },
   {
     file: 'symphonia-bundle-mp3/src/layer3/bitstream.rs',

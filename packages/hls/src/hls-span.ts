@@ -8,7 +8,7 @@ import type { SpanFeedOptions } from './span-feed.ts';
 
 export interface HlsSpanOptions extends Pick<
   SpanFeedOptions,
-  'parts' | 'lookAhead' | 'acquire' | 'endsBefore' | 'onWaiting' | 'onAcquired'
+  'parts' | 'leadingParts' | 'lookAhead' | 'playHead' | 'fillGate' | 'acquire' | 'endsBefore' | 'onWaiting' | 'onAcquired'
 > {
   readonly label: string;
   readonly hint: MediaHint;

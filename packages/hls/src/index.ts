@@ -3,17 +3,21 @@
  *
  * @module
  */
-export type { RuleSettings, VariantChoice } from './abr/rules.ts';
+export { AbrController, type AbrControllerOptions } from './abr/controller.ts';
+export type { BitrateLimits, RuleDecision, RuleSettings, Rung, Situation, VariantChoice } from './abr/rules.ts';
+export { ThroughputMemory } from './abr/throughput-memory.ts';
 export { ThroughputEstimator, type ThroughputOptions, type Transfer } from './abr/throughput.ts';
+export type { AudioPreference } from './audio-rendition.ts';
+export type { FillPlan } from './fill-plan.ts';
 export { HlsError, type HlsErrorCode, type HlsErrorContext } from './hls-error.ts';
 export {
   openHls,
   type HlsEvent,
-  type HlsFillOptions,
   type HlsHooks,
   type HlsSource,
   type HlsVariant,
   type OpenHlsOptions,
+  type PlaylistStaleEvent,
 } from './hls-source.ts';
 export type { KeyProcessor } from './keys.ts';
 export {

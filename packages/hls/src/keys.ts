@@ -23,6 +23,8 @@ export interface KeyRingOptions {
 const KEY_BYTES = 16;
 /** What a key server may send: a key, or a licence for the processor to unwrap. */
 const MAX_ANSWER_BYTES = 64 * 1024;
+/** Keys that a presentation announces and that are fetched before its segments ask: ladders share one, or have one for each rung. */
+const MAX_PREFETCHED_KEYS = 8;
 /** Keys held in memory; with a rotation per segment, an hour of them. */
 const MAX_HELD_KEYS = 1024;
 
@@ -36,12 +38,11 @@ export class KeyRing {
   }
 
   /**
-   * The 16 bytes of a key. Callers that ask at once share one request. Throws `hls/unsupported-encryption`, `hls/bad-key`,
+   * The 16 bytes of a key that `checkSupported` has let through. Callers that ask at once share one request. Throws `hls/bad-key`,
    * `hls/key-missing`, `NetError`, and `AssetError` `assets/not-cached` offline.
    */
   async get(key: SegmentKey, { signal }: { readonly signal?: AbortSignal } = {}): Promise<Uint8Array> {
     signal?.throwIfAborted();
-    checkSupported(key);
     const held = this.#held.get(key.uri);
     if (held !== undefined) return held;
     const bytes = await this.#load(key.uri, signal);
@@ -49,6 +50,12 @@ export class KeyRing {
     if (this.#held.size >= MAX_HELD_KEYS && oldest !== undefined) this.#held.delete(oldest);
     this.#held.set(key.uri, bytes);
     return bytes;
+  }
+
+  /** Fetches announced keys (EXT-X-SESSION-KEY) while media playlists load. Never rejects: whoever needs a key learns what is wrong with it. */
+  async prefetch(keys: readonly SegmentKey[], { signal }: { readonly signal: AbortSignal }): Promise<void> {
+    const wanted = keys.filter(isSupportedKey).slice(0, MAX_PREFETCHED_KEYS);
+    await Promise.allSettled(wanted.map((key) => this.get(key, { signal })));
   }
 
   async #load(uri: string, signal: AbortSignal | undefined): Promise<Uint8Array> {
@@ -83,17 +90,6 @@ export class KeyRing {
       throw new HlsError('hls/bad-key', `the key processor refused key ${publicUrl(uri)}`, { url: uri, cause });
     }
   }
-}
-
-/** Throws `hls/unsupported-encryption` unless segments under `key` can be decrypted. */
-export function checkSupported(key: SegmentKey): void {
-  if (isSupportedKey(key)) return;
-  const what =
-    key.method === 'AES-128' && key.keyFormat === 'identity'
-      ? 'a key that is not behind http(s)'
-      : `${key.method}, key format ${key.keyFormat}`;
-  const message = `segments are encrypted with ${what}: only AES-128 with key format identity is played; choose a clear or AES-128 stream`;
-  throw new HlsError('hls/unsupported-encryption', message, { url: key.uri });
 }
 
 function checkLength(bytes: Uint8Array, uri: string): Uint8Array {

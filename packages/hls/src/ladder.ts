@@ -1,3 +1,5 @@
+import { chooseRendition } from './audio-rendition.ts';
+import type { AudioPreference } from './audio-rendition.ts';
 import { codecSupport } from './codecs.ts';
 import { HlsError, publicUrl } from './hls-error.ts';
 import type { AudioRendition, MultivariantPlaylist } from './playlist/playlist.ts';
@@ -11,6 +13,8 @@ export interface LadderRung {
   readonly codecs: string | undefined;
   /** Whether every codec is known to be lossless: then no pre-roll is needed. */
   readonly isLossless: boolean;
+  /** The audio rendition that plays, where the variant names a group of them. */
+  readonly rendition: AudioRendition | undefined;
 }
 
 export interface SkippedVariant {
@@ -27,12 +31,16 @@ export interface Ladder {
  * The rungs that can be decoded. A variant whose audio is a rendition of its own is that rendition; variants that come
  * down to the same media playlist are one rung, the cheapest of them. Throws `hls/no-playable-variant` naming the codecs.
  */
-export function buildLadder({ renditions, variants }: MultivariantPlaylist, url: string): Ladder {
+export function buildLadder(
+  { renditions, variants }: MultivariantPlaylist,
+  { audio, url }: { readonly url: string; readonly audio?: AudioPreference | undefined },
+): Ladder {
   const rungs = new Map<string, LadderRung>();
   const skipped: SkippedVariant[] = [];
   for (const variant of variants.toSorted((one, other) => one.bandwidth - other.bandwidth)) {
     const { bandwidth, codecs } = variant;
-    const rendition = chooseRendition(renditions.filter(({ groupId }) => groupId === variant.audioGroup));
+    const group = renditions.filter(({ groupId }) => groupId === variant.audioGroup);
+    const rendition = chooseRendition(group, audio);
     const uri = rendition?.uri ?? variant.uri;
     const support = codecSupport(codecs);
     // Video alone in CODECS does not speak of a rendition that is a playlist of its own.
@@ -41,16 +49,11 @@ export function buildLadder({ renditions, variants }: MultivariantPlaylist, url:
       const reason = support.kind === 'unsupported' ? `codecs ${support.codecs.join(', ')} are not decoded` : 'it has no audio';
       skipped.push({ bandwidth, reason });
     } else if (!rungs.has(uri)) {
-      rungs.set(uri, { uri, bandwidth, codecs, isLossless: support.kind === 'playable' && support.isLossless });
+      rungs.set(uri, { uri, bandwidth, codecs, isLossless: support.kind === 'playable' && support.isLossless, rendition });
     }
   }
   if (rungs.size === 0) throw nothingPlayable(variants.length, skipped, url);
   return { rungs: [...rungs.values()], skipped };
-}
-
-/** The rendition that the author marks as the one to play without being asked (RFC 8216, 4.3.4.1.1), else the first. */
-function chooseRendition(group: readonly AudioRendition[]): AudioRendition | undefined {
-  return group.find(({ isDefault }) => isDefault) ?? group.find(({ isAutoselect }) => isAutoselect) ?? group[0];
 }
 
 function nothingPlayable(variantCount: number, skipped: readonly SkippedVariant[], url: string): HlsError {

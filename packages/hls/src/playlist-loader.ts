@@ -13,6 +13,8 @@ export interface PlaylistLoaderOptions {
   /** How long the origin may take, in milliseconds, before a stored copy stands in. */
   readonly refreshPatienceMs: number;
   readonly onRequest: () => void;
+  /** A stored copy stands in, because of `error` where it is known. */
+  readonly onStale: (url: string, error: unknown) => void;
 }
 
 export interface LoadOptions {
@@ -38,8 +40,8 @@ export class PlaylistLoader {
   }
 
   /**
-   * Loads and parses a playlist. What does not parse is never stored; a stored copy stands in when the origin fails
-   * recoverably or keeps it waiting. Throws `HlsError`, `NetError`, and `AssetError` `assets/not-cached` offline.
+   * Loads and parses a playlist. What does not parse is never stored; a stored copy stands in when the origin keeps it waiting,
+   * fails, or sends something else (a captive portal). Throws `HlsError`, `NetError`, and `AssetError` `assets/not-cached` offline.
    */
   async load(url: string, options: LoadOptions = {}): Promise<MultivariantPlaylist | MediaPlaylist> {
     const { client, refreshPatienceMs } = this.#options;
@@ -54,8 +56,10 @@ export class PlaylistLoader {
       });
     } catch (error) {
       signal?.throwIfAborted();
-      if (!patience.aborted) throw error;
-      return this.#read(url, undefined, options);
+      const stored = await this.#read(url, undefined, options).catch(() => undefined);
+      if (stored === undefined) throw error;
+      this.#options.onStale(url, error);
+      return stored;
     }
   }
 
@@ -78,7 +82,9 @@ export class PlaylistLoader {
           },
       { refresh: true, ...(signal === undefined ? {} : { signal }) },
     );
-    return fresh !== undefined && !whole.wasCached ? fresh : parse(whole.bytes, whole.finalUrl);
+    if (fresh !== undefined && !whole.wasCached) return fresh;
+    if (client !== undefined) this.#options.onStale(url, undefined);
+    return parse(whole.bytes, whole.finalUrl);
   }
 
   #key(url: string, isRoot: boolean): ReturnType<Asset['key']> {

@@ -5,22 +5,12 @@ import type { ByteRange, CommittedResource, StreamingResource } from '@tutti/sto
 import { download } from '@tutti/stream';
 import type { ThroughputEstimator, Transfer } from './abr/throughput.ts';
 import { BLOCK_BYTES, DecryptingTransform } from './decrypt.ts';
+import type { FetchTarget } from './fetch-target.ts';
 import { HlsError, publicUrl } from './hls-error.ts';
 import type { KeyRing } from './keys.ts';
 import { implicitIv } from './playlist/segment-key.ts';
-import type { InitSection, MediaSegment } from './playlist/playlist.ts';
-import type { SegmentKey } from './playlist/segment-key.ts';
-
-/** One segment or init section as it is fetched and stored. */
-export interface FetchTarget {
-  readonly uri: string;
-  readonly range: ByteRange | undefined;
-  readonly key: SegmentKey | undefined;
-  /** Of the segment, or of the first segment after an init section: the implicit IV. */
-  readonly mediaSequence: number;
-  /** `segment 12` or `init section of segment 12`: how messages begin. */
-  readonly name: string;
-}
+import type { RunBody } from './run-body.ts';
+import { withPatience } from './segment-patience.ts';
 
 export interface SegmentFetcherOptions {
   readonly asset: Asset;
@@ -28,6 +18,8 @@ export interface SegmentFetcherOptions {
   readonly client: HttpClient | undefined;
   readonly keys: KeyRing;
   readonly throughput: ThroughputEstimator;
+  /** How long a segment that fails is asked for again while it is played, once one has come, in milliseconds. */
+  readonly patienceMs: number;
   readonly identityQuery?: readonly string[] | undefined;
   readonly onRequest: () => void;
   readonly onBytes: (byteCount: number) => void;
@@ -38,16 +30,36 @@ export interface AcquireOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
+export interface CompleteOptions extends AcquireOptions {
+  /** Where the bytes come from, when the target is one of several that share a request. */
+  readonly run?: RunBody | undefined;
+  /** Called when the bytes have come, before they are made durable. Not called for what somebody else fetches. */
+  readonly onFetched?: () => void;
+}
+
+/** What is used of a client to fetch a body. */
+type BodyOpener = Pick<HttpClient, 'open'>;
+
 /** Segments and init sections through the cache: one download each, decrypted on the way to the disk. */
 export class SegmentFetcher {
   readonly #options: SegmentFetcherOptions;
+  #hasDelivered = false;
+  /** Counts what it asks for. Absent: offline. */
+  readonly opener: BodyOpener | undefined;
 
   constructor(options: SegmentFetcherOptions) {
+    const { client, onRequest } = options;
     this.#options = options;
+    this.opener = client && {
+      open: (request, how) => {
+        onRequest();
+        return client.open(request, how);
+      },
+    };
   }
 
   get isOffline(): boolean {
-    return this.#options.client === undefined;
+    return this.opener === undefined;
   }
 
   /** Length in bytes of a target that is stored whole, else `undefined`. */
@@ -68,13 +80,31 @@ export class SegmentFetcher {
    * still of the same representation and key, else fetched again from the start. The resource fails with what its
    * download failed with: `HlsError` `hls/segment-missing` for a 404. Offline and not whole: `assets/not-cached`.
    */
-  async acquire(target: FetchTarget, { priority, signal }: AcquireOptions): Promise<ResourceLease> {
-    const { asset, client } = this.#options;
-    const options = signal === undefined ? {} : { signal };
+  async acquire(target: FetchTarget, options: AcquireOptions): Promise<ResourceLease> {
+    return this.#acquire(target, options);
+  }
+
+  /** Makes sure that a target is stored whole; gives its length in bytes. What changes meanwhile is fetched again, once. */
+  async complete(target: FetchTarget, options: CompleteOptions): Promise<number> {
+    try {
+      return await this.#complete(target, options);
+    } catch (error) {
+      if (!isChanged(error)) throw error;
+      await this.#options.asset.discard(this.keyOf(target));
+      const { priority, signal } = options;
+      return this.#complete(target, { priority, signal });
+    }
+  }
+
+  async #acquire(target: FetchTarget, options: CompleteOptions): Promise<ResourceLease> {
+    const { asset } = this.#options;
+    const { signal } = options;
+    const how = signal === undefined ? {} : { signal };
     const key = this.keyOf(target);
-    if (client === undefined) return asset.acquire(key, undefined, options);
-    const producer = this.#producer(client, target, priority);
-    const lease = await asset.acquire(key, producer, options);
+    const opener = options.run ?? this.opener;
+    if (opener === undefined) return asset.acquire(key, undefined, how);
+    const producer = this.#producer(opener, target, options);
+    const lease = await asset.acquire(key, producer, how);
     if (lease.wasComplete || lease.resource.presentBytes === 0) return lease;
     try {
       await settledStart(lease.resource, signal);
@@ -83,23 +113,12 @@ export class SegmentFetcher {
       await lease.release();
       if (!isChanged(error)) throw error;
       await asset.discard(key);
-      return asset.acquire(key, producer, options);
+      return asset.acquire(key, producer, how);
     }
   }
 
-  /** Makes sure that a target is stored whole; gives its length in bytes. What changes meanwhile is fetched again, once. */
-  async complete(target: FetchTarget, options: AcquireOptions): Promise<number> {
-    try {
-      return await this.#complete(target, options);
-    } catch (error) {
-      if (!isChanged(error)) throw error;
-      await this.#options.asset.discard(this.keyOf(target));
-      return this.#complete(target, options);
-    }
-  }
-
-  async #complete(target: FetchTarget, options: AcquireOptions): Promise<number> {
-    const lease = await this.acquire(target, options);
+  async #complete(target: FetchTarget, options: CompleteOptions): Promise<number> {
+    const lease = await this.#acquire(target, options);
     try {
       await committed(lease.resource, options.signal);
       return lease.resource.length ?? 0;
@@ -108,10 +127,14 @@ export class SegmentFetcher {
     }
   }
 
-  #producer(client: HttpClient, target: FetchTarget, priority: RequestPriority): Producer {
+  #producer(opener: BodyOpener, target: FetchTarget, { onFetched, priority }: CompleteOptions): Producer {
     return async (resource, signal) => {
+      const patienceMs = this.#hasDelivered && priority !== 'warm' ? this.#options.patienceMs : 0;
       try {
-        return await this.#fill(resource, { client, target, priority, signal });
+        const fill = (): Promise<CommittedResource> => this.#fill(resource, { opener, target, priority, signal, onFetched });
+        const filled = await withPatience(fill, { patienceMs, signal });
+        this.#hasDelivered = true;
+        return filled;
       } catch (error) {
         signal.throwIfAborted();
         throw toSegmentError(error, target);
@@ -120,17 +143,16 @@ export class SegmentFetcher {
   }
 
   async #fill(resource: StreamingResource, how: FillHow): Promise<CommittedResource> {
-    const { client, priority, signal, target } = how;
+    const { onFetched, opener, priority, signal, target } = how;
     const rangeStart = target.range?.start ?? 0;
     const stored = resumePosition(resource, target);
     if (target.key === undefined && stored > 0 && stored === wholeLength(resource, target)) return resource.commit(stored);
     const rewind = target.key === undefined || stored === 0 ? 0 : BLOCK_BYTES;
     const transform = target.key === undefined ? undefined : new DecryptingTransform({ url: target.uri, beginsWithIv: rewind > 0 });
     const meter = new TransferMeter(this.#options);
-    this.#options.onRequest();
     try {
       const result = await download({
-        client: transform === undefined ? client : this.#unlocking(client, target, transform),
+        client: transform === undefined ? opener : this.#unlocking(opener, target, transform),
         resource,
         request: { url: target.uri, kind: 'segment', priority },
         ...wireRange(target.range, rangeStart + stored - rewind),
@@ -141,51 +163,54 @@ export class SegmentFetcher {
         onBytes: (byteCount) => meter.add(byteCount),
         signal,
       });
-      return await resource.commit(checkedLength(result.endPosition, target, transform !== undefined));
+      const length = checkedLength(result.endPosition, target, transform !== undefined);
+      onFetched?.();
+      return await resource.commit(length);
     } finally {
       meter.end();
     }
   }
 
-  /** A client whose bodies come with the key: both are asked for at once, and the transform has its key before a byte. */
-  #unlocking(client: HttpClient, target: FetchTarget, transform: DecryptingTransform): HttpClient {
-    const { keys } = this.#options;
+  /**
+   * Opens bodies that come with their key: the transform has it before a byte. Who is waited for asks for both at once; a warm
+   * job asks for the key first, because bodies that wait for it could hold every request that may be under way.
+   */
+  #unlocking(opener: BodyOpener, target: FetchTarget, transform: DecryptingTransform): BodyOpener {
     const { key } = target;
-    const open = async (request: HttpRequest, options: { readonly signal?: AbortSignal } = {}): Promise<HttpBody> => {
-      if (key === undefined) return client.open(request, options);
-      const withoutKey = new AbortController();
-      const signals = [withoutKey.signal, ...(options.signal === undefined ? [] : [options.signal])];
-      const opening = client.open(request, { signal: AbortSignal.any(signals) });
-      try {
-        const [body, bytes] = await Promise.all([opening, keys.get(key, options)]);
-        transform.unlock(bytes, key.iv ?? implicitIv(target.mediaSequence));
-        return body;
-      } catch (error) {
-        withoutKey.abort();
-        opening.then((body) => body[Symbol.asyncDispose]()).catch(() => undefined);
-        throw error;
-      }
+    if (key === undefined) return opener;
+    const unlock = async (options: { readonly signal?: AbortSignal }): Promise<void> => {
+      transform.unlock(await this.#options.keys.get(key, options), key.iv ?? implicitIv(target.mediaSequence));
     };
     return {
-      open,
-      fetchWhole: (request, options) => client.fetchWhole(request, options),
-      on: (listener) => client.on(listener),
-      close: () => client.close(),
-      [Symbol.asyncDispose]: () => client[Symbol.asyncDispose](),
+      open: async (request, options = {}) => {
+        if (request.priority === 'warm') {
+          await unlock(options);
+          return opener.open(request, options);
+        }
+        return openBoth(opener, request, { ...options, unlock });
+      },
     };
   }
 }
 
-/** What to fetch for a segment. */
-export function segmentTarget(segment: MediaSegment): FetchTarget {
-  const { key, mediaSequence, range, uri } = segment;
-  return { uri, range, key, mediaSequence, name: `segment ${mediaSequence}` };
-}
-
-/** What to fetch for the init section of a stretch that begins with `segment`. */
-export function initTarget(init: InitSection, segment: MediaSegment): FetchTarget {
-  const { key, range, uri } = init;
-  return { uri, range, key, mediaSequence: segment.mediaSequence, name: `init section of segment ${segment.mediaSequence}` };
+/** Opens a body while `unlock` is under way; closes it when that fails. */
+async function openBoth(
+  opener: BodyOpener,
+  request: HttpRequest,
+  options: { readonly signal?: AbortSignal; readonly unlock: (options: { readonly signal?: AbortSignal }) => Promise<void> },
+): Promise<HttpBody> {
+  const withoutKey = new AbortController();
+  const { signal, unlock } = options;
+  const signals = [withoutKey.signal, ...(signal === undefined ? [] : [signal])];
+  const opening = opener.open(request, { signal: AbortSignal.any(signals) });
+  try {
+    const [body] = await Promise.all([opening, unlock(signal === undefined ? {} : { signal })]);
+    return body;
+  } catch (error) {
+    withoutKey.abort();
+    opening.then((body) => body[Symbol.asyncDispose]()).catch(() => undefined);
+    throw error;
+  }
 }
 
 /** Resolves when the resource is committed; rejects with what it failed with. */
@@ -194,7 +219,8 @@ export async function committed(resource: StreamingResource, signal?: AbortSigna
 }
 
 interface FillHow {
-  readonly client: HttpClient;
+  readonly opener: BodyOpener;
+  readonly onFetched: (() => void) | undefined;
   readonly target: FetchTarget;
   readonly priority: RequestPriority;
   readonly signal: AbortSignal;

@@ -1,11 +1,14 @@
 import type { ResourceLease } from '@tutti/assets';
 import type { MediaHint } from '@tutti/decode';
 import type { MediaSourceEvent, MediaSpan } from '@tutti/stream';
+import { initTarget, segmentTarget } from './fetch-target.ts';
+import type { FetchTarget } from './fetch-target.ts';
 import { gapSpan, HeldLease, HlsSpan } from './hls-span.ts';
 import type { MediaSegment } from './playlist/playlist.ts';
-import { initTarget, segmentTarget } from './segment-fetch.ts';
-import type { FetchTarget, SegmentFetcher } from './segment-fetch.ts';
+import type { SegmentFetcher } from './segment-fetch.ts';
 import { formatByName, SNIFF_BYTES, sniffFormat } from './segment-format.ts';
+import type { FillGate } from './fill-gate.ts';
+import { PlayHead } from './play-head.ts';
 import type { FeedPart, LookAhead } from './span-feed.ts';
 import { segmentAt, segmentStartingAt } from './stretches.ts';
 import type { Stretch } from './stretches.ts';
@@ -17,10 +20,14 @@ export interface SpanSequenceOptions {
   readonly fetcher: SegmentFetcher;
   readonly variants: VariantSet;
   readonly lookAhead: LookAhead;
+  readonly fillGate: FillGate;
   readonly emit: (event: MediaSourceEvent) => void;
   /** Bytes of a part that was in the cache when it was needed. */
   readonly onCached: (byteCount: number) => void;
 }
+
+/** Boundaries nearer than this are one: EXTINF in whole milliseconds is common. */
+const BOUNDARY_TOLERANCE_SECONDS = 0.001;
 
 /** Where a span begins. */
 interface Entry {
@@ -39,6 +46,7 @@ export class SpanSequence {
   readonly #options: SpanSequenceOptions;
   /** The variant that takes over where the present span was cut short. */
   #successor: LoadedVariant | undefined;
+  readonly #playHead = new PlayHead();
   #isBuffering = false;
 
   constructor(options: SpanSequenceOptions) {
@@ -51,12 +59,11 @@ export class SpanSequence {
     let seconds = Math.max(0, startSeconds);
     let index = segmentAt(variant.playlist, seconds);
     let isMidStream = seconds > 0;
-    variants.restart(seconds);
     // Offline it depends on the place which variant is there.
     const segmentStart = variant.playlist.segments[index]?.startSeconds ?? seconds;
-    const stored = variants.isOffline ? await variants.next(segmentStart, signal) : undefined;
+    const stored = variants.isOffline ? await variants.next({ seconds: segmentStart, bufferSeconds: 0, signal }) : undefined;
     if (stored !== undefined) {
-      variants.apply(stored, seconds);
+      variants.apply(stored);
       variant = stored;
       index = segmentAt(variant.playlist, seconds);
     }
@@ -65,13 +72,13 @@ export class SpanSequence {
       const at = index;
       const stretch = variant.stretches.find(({ end, first }) => first <= at && at < end);
       if (stretch === undefined) return;
+      let cut: MediaSegment | undefined;
       if (stretch.isGap) {
         yield this.#gap(variant, stretch, { index, seconds });
         index = stretch.end;
       } else {
         const held = await this.#format({ variant, stretch, index, seconds, isMidStream }, signal);
         const { span } = held;
-        let cut: MediaSegment | undefined;
         try {
           yield span;
           cut = await span.end(signal);
@@ -82,13 +89,13 @@ export class SpanSequence {
         this.#successor = undefined;
         if (cut === undefined || successor === undefined) index = stretch.end;
         else {
-          variants.apply(successor, cut.startSeconds);
+          variants.apply(successor);
           variant = successor;
           index = segmentStartingAt(variant.playlist, cut.startSeconds);
         }
         isMidStream = cut !== undefined;
       }
-      seconds = variant.playlist.segments[index]?.startSeconds ?? variant.playlist.durationSeconds;
+      seconds = cut?.startSeconds ?? variant.playlist.segments[index]?.startSeconds ?? variant.playlist.durationSeconds;
       if (stretch.isGap) isMidStream = false;
     }
   }
@@ -102,7 +109,10 @@ export class SpanSequence {
   /** Makes the span at `entry`, after a look at the first bytes where nothing else tells the format. */
   async #format(entry: Entry, signal: AbortSignal | undefined): Promise<{ readonly span: HlsSpan; readonly lease: HeldLease }> {
     const { stretch, variant } = entry;
-    const hasPreRoll = entry.isMidStream && !variant.rung.isLossless && entry.index > stretch.first;
+    const wanted = variant.playlist.segments[entry.index];
+    // Codecs cut at their own packets: where another variant ended earlier, the segment before holds what is missing.
+    const isLate = wanted !== undefined && wanted.startSeconds - entry.seconds > BOUNDARY_TOLERANCE_SECONDS;
+    const hasPreRoll = entry.isMidStream && (!variant.rung.isLossless || isLate) && entry.index > stretch.first;
     const first = entry.index - (hasPreRoll && this.#canHave(variant.playlist.segments[entry.index - 1]) ? 1 : 0);
     const segments = variant.playlist.segments.slice(first, stretch.end);
     const [firstSegment] = segments;
@@ -119,7 +129,7 @@ export class SpanSequence {
   }
 
   #span(
-    { seconds, stretch, variant }: Entry,
+    { index, seconds, stretch, variant }: Entry,
     {
       firstSegment,
       hint,
@@ -132,7 +142,7 @@ export class SpanSequence {
       readonly lease: HeldLease;
     },
   ): HlsSpan {
-    const { label, lookAhead, onCached, variants } = this.#options;
+    const { fillGate, label, lookAhead, onCached, variants } = this.#options;
     const { playlist } = variant;
     const parts: FeedPart[] = segments.map((segment) => ({ target: segmentTarget(segment), segment }));
     const initOwner = playlist.segments[stretch.first] ?? firstSegment;
@@ -143,7 +153,10 @@ export class SpanSequence {
       label,
       hint,
       lookAhead,
+      playHead: this.#playHead,
+      fillGate,
       parts,
+      leadingParts: parts.findIndex(({ segment }) => segment === playlist.segments[index]) + 1,
       startSeconds,
       offsetSeconds: Math.max(0, seconds - startSeconds),
       timeline: firstSegment.discontinuitySequence,
@@ -151,8 +164,8 @@ export class SpanSequence {
       mayEndEarly: variants.canSwitch,
       acquire: async (target, isDemanded, signal) =>
         (target.name === segmentTarget(firstSegment).name ? lease.take() : undefined) ?? this.#acquire(target, isDemanded, signal),
-      endsBefore: async (segment) => {
-        const successor = await variants.next(segment.startSeconds, undefined);
+      endsBefore: async (segment, bufferSeconds) => {
+        const successor = await variants.next({ seconds: segment.startSeconds, bufferSeconds, signal: undefined });
         if (successor !== undefined) this.#successor = successor;
         return successor !== undefined;
       },

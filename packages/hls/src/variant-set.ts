@@ -1,12 +1,12 @@
 import type { MediaSourceEvent } from '@tutti/stream';
-import { decideRung, lockedRung } from './abr/rules.ts';
-import type { RuleDecision, RuleSettings, VariantChoice } from './abr/rules.ts';
-import type { ThroughputEstimator } from './abr/throughput.ts';
+import type { AbrController } from './abr/controller.ts';
+import { lockedRung, rungsWithin } from './abr/rules.ts';
+import type { BitrateLimits, RuleDecision, VariantChoice } from './abr/rules.ts';
 import { HlsError, publicUrl } from './hls-error.ts';
 import type { LadderRung } from './ladder.ts';
 import type { PlaylistLoader } from './playlist-loader.ts';
 import type { Variables } from './playlist/variables.ts';
-import { segmentTarget } from './segment-fetch.ts';
+import { segmentTarget } from './fetch-target.ts';
 import type { SegmentFetcher } from './segment-fetch.ts';
 import { segmentStartingAt } from './stretches.ts';
 import { isWholeStored, loadVariant } from './variant-source.ts';
@@ -24,11 +24,15 @@ export interface VariantSetOptions {
   readonly rungs: readonly LadderRung[];
   readonly choice: VariantChoice;
   readonly isOffline: boolean;
-  readonly rule: RuleSettings;
+  readonly controller: AbrController;
+  readonly limits: BitrateLimits;
+  /** Most media seconds that are fetched ahead. */
+  readonly lookAheadSeconds: number;
+  /** Whether a playlist that has not ended is taken as it stands. */
+  readonly allowsUnfinished: boolean;
   readonly variables: Variables | undefined;
   readonly loader: PlaylistLoader;
   readonly fetcher: SegmentFetcher;
-  readonly throughput: ThroughputEstimator;
   readonly emit: (event: MediaSourceEvent | VariantDecidedEvent) => void;
 }
 
@@ -38,7 +42,20 @@ interface Decision {
   /** `undefined` at the start, −1 when the present rung is not among them. */
   readonly current: number | undefined;
   readonly seconds: number;
+  readonly bufferSeconds: number;
 }
+
+/** Where the rung of the next segment is decided. */
+export interface NextOptions {
+  /** Where the segment begins in the presentation. */
+  readonly seconds: number;
+  /** Media seconds that are fetched and not read yet. */
+  readonly bufferSeconds: number;
+  readonly signal: AbortSignal | undefined;
+}
+
+/** Until a playlist says how long its segments are: what most are. */
+const DEFAULT_SEGMENT_SECONDS = 4;
 
 /** The variants of one presentation: which are loaded, which turned out broken, and which one plays. */
 export class VariantSet {
@@ -50,7 +67,6 @@ export class VariantSet {
   /** Those of them of which every segment was. */
   readonly #wholeStored = new Set<LadderRung>();
   #selected: LoadedVariant | undefined;
-  #switchedAtSeconds = 0;
 
   constructor(options: VariantSetOptions) {
     this.#options = options;
@@ -82,13 +98,14 @@ export class VariantSet {
    * `hls/no-playable-variant`; `hls/live` at once.
    */
   async open(signal: AbortSignal | undefined): Promise<LoadedVariant> {
-    const { choice, emit, rungs } = this.#options;
+    const { choice, emit, limits, rungs } = this.#options;
     await this.#findStored(signal);
+    const allowed = rungsWithin(rungs, choice === 'auto' ? limits : {});
     const decision: RuleDecision =
       choice === 'auto'
-        ? this.#decide({ rungs, current: undefined, seconds: 0 })
+        ? this.#decide({ rungs: allowed, current: undefined, seconds: 0, bufferSeconds: 0 })
         : { index: lockedRung(rungs, choice), reason: 'start' };
-    for (const rung of nearestFirst(rungs, decision.index)) {
+    for (const rung of nearestFirst(rungs, allowed[decision.index])) {
       const variant = await this.load(rung, signal);
       if (variant === undefined) continue;
       this.#selected = variant;
@@ -107,32 +124,26 @@ export class VariantSet {
    * The variant to play from `seconds` on, when it is another one than now; loads it. The caller applies it with
    * `apply` when its span begins.
    */
-  async next(seconds: number, signal: AbortSignal | undefined): Promise<LoadedVariant | undefined> {
+  async next({ bufferSeconds, seconds, signal }: NextOptions): Promise<LoadedVariant | undefined> {
     if (!this.canSwitch) return undefined;
-    const { emit } = this.#options;
-    const rungs = this.#options.rungs.filter((rung) => !this.#failures.has(rung));
-    if (rungs.length < 2) return undefined;
+    const { emit, limits } = this.#options;
     const current = this.selected.rung;
-    const { index, reason } = this.#decide({ rungs, current: rungs.indexOf(current), seconds });
+    const working = this.#options.rungs.filter((rung) => !this.#failures.has(rung));
+    const rungs = rungsWithin(working, limits);
+    const { index, reason } = this.#decide({ rungs, current: rungs.indexOf(current), seconds, bufferSeconds });
     const rung = rungs[index];
     if (rung === undefined || rung === current) return undefined;
     emit({ type: 'variant-decided', bandwidth: rung.bandwidth, reason });
     return this.load(rung, signal);
   }
 
-  /** `variant` plays from `seconds` on. */
-  apply(variant: LoadedVariant, seconds: number): void {
+  /** `variant` plays from now on. */
+  apply(variant: LoadedVariant): void {
     const { bandwidth, codecs } = variant.rung;
     const direction = bandwidth > this.selected.rung.bandwidth ? 'up' : 'down';
     const reason = this.#options.isOffline ? 'cached' : direction;
     this.#selected = variant;
-    this.#switchedAtSeconds = seconds;
     this.#options.emit({ type: 'variant', bandwidth, codecs, reason });
-  }
-
-  /** A seek: the dwell counts from where playback goes on. */
-  restart(seconds: number): void {
-    this.#switchedAtSeconds = Math.min(this.#switchedAtSeconds, seconds);
   }
 
   /** Loads a rung's media playlist; `undefined`, with an event, when it is broken. Throws on abort and for a live stream. */
@@ -160,9 +171,9 @@ export class VariantSet {
     rung: LadderRung,
     { isCachedOnly, signal }: { readonly isCachedOnly: boolean; readonly signal: AbortSignal | undefined },
   ): Promise<LoadedVariant> {
-    const { loader, variables } = this.#options;
+    const { allowsUnfinished, loader, variables } = this.#options;
     const playlist = await loader.load(rung.uri, { imports: variables, isCachedOnly, signal });
-    if (playlist.kind === 'media') return loadVariant(rung, playlist);
+    if (playlist.kind === 'media') return loadVariant(rung, playlist, { allowsUnfinished });
     const message = `playlist ${publicUrl(rung.uri)} is a multivariant playlist where a media playlist is needed`;
     throw new HlsError('hls/bad-playlist', message, { url: rung.uri });
   }
@@ -181,21 +192,26 @@ export class VariantSet {
     }
   }
 
-  #decide({ current, rungs, seconds }: Decision): RuleDecision {
-    const { isOffline, rule, throughput } = this.#options;
+  #decide({ bufferSeconds, current, rungs, seconds }: Decision): RuleDecision {
+    const { controller, isOffline, lookAheadSeconds } = this.#options;
     // At the start a rung of which everything is there beats one that only begins better.
     const isCached = (rung: LadderRung): boolean =>
       this.#wholeStored.has(rung) || ((current !== undefined || this.#wholeStored.size === 0) && this.#isStoredAt(rung, seconds));
-    return decideRung(
-      {
-        rungs: rungs.map((rung) => ({ bandwidth: rung.bandwidth, isCached: isCached(rung) })),
-        current: current === -1 ? undefined : current,
-        bitsPerSecond: throughput.bitsPerSecond,
-        secondsSinceSwitch: seconds - this.#switchedAtSeconds,
-        isOffline,
-      },
-      rule,
-    );
+    return controller.decide({
+      rungs: rungs.map((rung) => ({ bandwidth: rung.bandwidth, isCached: isCached(rung) })),
+      current: current === -1 ? undefined : current,
+      bufferSeconds,
+      lookAheadSeconds,
+      segmentSeconds: this.#segmentSeconds(seconds),
+      isOffline,
+    });
+  }
+
+  /** Length of the segment at `seconds`, by the variant that plays. */
+  #segmentSeconds(seconds: number): number {
+    const playlist = this.#selected?.playlist;
+    const segment = playlist?.segments[segmentStartingAt(playlist, seconds)];
+    return segment === undefined || segment.durationSeconds === 0 ? DEFAULT_SEGMENT_SECONDS : segment.durationSeconds;
   }
 
   /** Whether the segment of `rung` that plays at `seconds` is in the cache. */
@@ -218,8 +234,7 @@ export class VariantSet {
 }
 
 /** The chosen rung, its substitutes of the same bandwidth, then what is below it, nearest first, then what is above. */
-function nearestFirst(rungs: readonly LadderRung[], index: number): readonly LadderRung[] {
-  const chosen = rungs[index];
+function nearestFirst(rungs: readonly LadderRung[], chosen: LadderRung | undefined): readonly LadderRung[] {
   if (chosen === undefined) return rungs;
   const others = rungs.filter((rung) => rung !== chosen);
   return [

@@ -1,9 +1,10 @@
+import { initTarget, segmentTarget } from './fetch-target.ts';
+import type { FetchTarget } from './fetch-target.ts';
 import { HlsError, publicUrl } from './hls-error.ts';
-import { checkSupported } from './keys.ts';
 import type { LadderRung } from './ladder.ts';
 import type { MediaPlaylist } from './playlist/playlist.ts';
-import { initTarget, segmentTarget } from './segment-fetch.ts';
-import type { FetchTarget, SegmentFetcher } from './segment-fetch.ts';
+import { checkSupported } from './playlist/segment-key.ts';
+import type { SegmentFetcher } from './segment-fetch.ts';
 import { stretchesOf } from './stretches.ts';
 import type { Stretch } from './stretches.ts';
 
@@ -15,15 +16,20 @@ export interface LoadedVariant {
 }
 
 /**
- * Checks that a media playlist can be played, before anything that it names is fetched. Throws `hls/no-segments`,
+ * Checks that a media playlist can be played, before anything that it names is fetched. `allowsUnfinished` takes a live one as
+ * it stands. Throws `hls/no-segments`,
  * `hls/live`, `hls/unsupported-encryption` and `hls/no-playable-variant` (I-frames only).
  */
-export function loadVariant(rung: LadderRung, playlist: MediaPlaylist): LoadedVariant {
+export function loadVariant(
+  rung: LadderRung,
+  playlist: MediaPlaylist,
+  { allowsUnfinished }: { readonly allowsUnfinished: boolean },
+): LoadedVariant {
   const url = rung.uri;
   const name = publicUrl(url);
   if (playlist.segments.length === 0)
     throw new HlsError('hls/no-segments', `playlist ${name} has no segments: nothing to play`, { url });
-  if (!playlist.isEnded && playlist.type !== 'VOD') {
+  if (!playlist.isEnded && playlist.type !== 'VOD' && !allowsUnfinished) {
     throw new HlsError(
       'hls/live',
       `playlist ${name} is a live stream that has not ended: live streams are not played yet, only finished ones`,
@@ -40,8 +46,8 @@ export function loadVariant(rung: LadderRung, playlist: MediaPlaylist): LoadedVa
     );
   }
   for (const { key, map } of playlist.segments) {
-    if (key !== undefined) checkSupported(key);
-    if (map?.key !== undefined) checkSupported(map.key);
+    if (key !== undefined) checkSupported(key, url);
+    if (map?.key !== undefined) checkSupported(map.key, url);
   }
   return { rung, playlist, stretches: stretchesOf(playlist.segments) };
 }

@@ -1,30 +1,62 @@
 import { describe, expect, it } from 'vitest';
-import { decideRung, lockedRung } from '../src/abr/rules.ts';
-import type { RuleInput } from '../src/abr/rules.ts';
+import { bolaRung } from '../src/abr/bola.ts';
+import { AbrController } from '../src/abr/controller.ts';
+import { decideRung, lockedRung, rungsWithin } from '../src/abr/rules.ts';
+import type { RuleInput, RuleSettings } from '../src/abr/rules.ts';
+import { ThroughputMemory } from '../src/abr/throughput-memory.ts';
 import { ThroughputEstimator } from '../src/abr/throughput.ts';
 
 function ladder(cached: readonly number[] = []): RuleInput['rungs'] {
   return [64_000, 128_000, 256_000].map((bandwidth, index) => ({ bandwidth, isCached: cached.includes(index) }));
 }
 
-function decide(input: Partial<RuleInput>): ReturnType<typeof decideRung> {
-  return decideRung({ rungs: ladder(), current: 1, bitsPerSecond: 200_000, secondsSinceSwitch: 60, isOffline: false, ...input });
+function decide(input: Partial<RuleInput>, settings?: RuleSettings): ReturnType<typeof decideRung> {
+  return decideRung(
+    {
+      rungs: ladder(),
+      current: 1,
+      bitsPerSecond: 200_000,
+      secondsSinceSwitch: 60,
+      bufferSeconds: 24,
+      lookAheadSeconds: 30,
+      segmentSeconds: 4,
+      isOffline: false,
+      ...input,
+    },
+    settings,
+  );
 }
 
-describe('throughput rule', () => {
+describe('hybrid rule', () => {
   it('starts at the lowest rung without an estimate, and where the remembered one allows', () => {
     expect(decide({ current: undefined, bitsPerSecond: undefined })).toEqual({ index: 0, reason: 'start' });
     expect(decide({ current: undefined, bitsPerSecond: 320_000 })).toEqual({ index: 2, reason: 'start' });
   });
 
-  it('takes the highest rung within 0.8 of the estimate', () => {
-    expect(decide({ bitsPerSecond: 319_999 })).toEqual({ index: 1, reason: 'keep' });
-    expect(decide({ bitsPerSecond: 320_000 })).toEqual({ index: 2, reason: 'up' });
+  it('goes up to the highest rung within 0.85 of the estimate', () => {
+    expect(decide({ bitsPerSecond: 301_000 })).toEqual({ index: 1, reason: 'keep' });
+    expect(decide({ bitsPerSecond: 302_000 })).toEqual({ index: 2, reason: 'up' });
   });
 
-  it('waits ten seconds before it goes up, and goes down at once', () => {
-    expect(decide({ bitsPerSecond: 1e9, secondsSinceSwitch: 9 })).toEqual({ index: 1, reason: 'keep' });
+  it('goes up only when the buffer allows it too, or when the rung needs less than a third of the line', () => {
+    expect(decide({ bitsPerSecond: 700_000, bufferSeconds: 6 })).toEqual({ index: 1, reason: 'keep' });
+    expect(decide({ bitsPerSecond: 700_000, bufferSeconds: 20 })).toEqual({ index: 2, reason: 'up' });
+    expect(decide({ bitsPerSecond: 770_000, bufferSeconds: 4 })).toEqual({ index: 2, reason: 'up' });
+  });
+
+  it('waits four seconds before it goes up, and does not wait to go down', () => {
+    expect(decide({ bitsPerSecond: 1e9, secondsSinceSwitch: 3 })).toEqual({ index: 1, reason: 'keep' });
     expect(decide({ bitsPerSecond: 1, secondsSinceSwitch: 0 })).toEqual({ index: 0, reason: 'down' });
+  });
+
+  it('rides out a slow line on a full buffer, and goes down on an empty one', () => {
+    expect(decide({ bitsPerSecond: 100_000, bufferSeconds: 26 })).toEqual({ index: 1, reason: 'keep' });
+    expect(decide({ bitsPerSecond: 100_000, bufferSeconds: 3 })).toEqual({ index: 0, reason: 'down' });
+  });
+
+  it('goes down when the next segment would take more than half of what the buffer holds', () => {
+    expect(decide({ current: 2, bitsPerSecond: 80_000, bufferSeconds: 26 })).toEqual({ index: 2, reason: 'keep' });
+    expect(decide({ current: 2, bitsPerSecond: 78_000, bufferSeconds: 26 })).toEqual({ index: 1, reason: 'down' });
   });
 
   it('prefers a cached rung that is at least as good, online and offline', () => {
@@ -55,9 +87,9 @@ describe('throughput rule', () => {
   });
 
   it('takes another safety factor and dwell', () => {
-    const input = { rungs: ladder(), current: 1, bitsPerSecond: 256_000, secondsSinceSwitch: 3, isOffline: false };
-    expect(decideRung(input, { safety: 1, dwellSeconds: 2 })).toEqual({ index: 2, reason: 'up' });
-    expect(decideRung(input, { safety: 0.4, dwellSeconds: 2 })).toEqual({ index: 0, reason: 'down' });
+    const input = { bitsPerSecond: 256_000, secondsSinceSwitch: 3 };
+    expect(decide(input, { safety: 1, dwellSeconds: 2 })).toEqual({ index: 2, reason: 'up' });
+    expect(decide(input, { safety: 0.9, dwellSeconds: 2 })).toEqual({ index: 1, reason: 'keep' });
   });
 
   it('locks to an end of the ladder, or to the nearest bit rate that is not above the asked one', () => {
@@ -66,6 +98,56 @@ describe('throughput rule', () => {
     expect(lockedRung(ladder(), 128_000)).toBe(1);
     expect(lockedRung(ladder(), 255_999)).toBe(1);
     expect(lockedRung(ladder(), 10)).toBe(0);
+  });
+
+  it.each([
+    [{}, [64_000, 128_000, 256_000]],
+    [{ maxBitsPerSecond: 128_000 }, [64_000, 128_000]],
+    [{ minBitsPerSecond: 100_000, maxBitsPerSecond: 200_000 }, [128_000]],
+    [{ maxBitsPerSecond: 1000 }, [64_000]],
+    [{ minBitsPerSecond: 300_000 }, [256_000]],
+    [{ minBitsPerSecond: 130_000, maxBitsPerSecond: 200_000 }, [128_000]],
+  ])('keeps to the limits %o, or as near as the ladder allows', (limits, bandwidths) => {
+    expect(rungsWithin(ladder(), limits).map(({ bandwidth }) => bandwidth)).toEqual(bandwidths);
+  });
+});
+
+describe('BOLA', () => {
+  it('climbs from the lowest rung to the highest as the buffer fills', () => {
+    const bandwidths = [48_000, 96_000, 160_000, 256_000, 320_000];
+    const climb = Array.from({ length: 25 }, (_, bufferSeconds) =>
+      bolaRung({ bandwidths, bufferSeconds, segmentSeconds: 4, targetSeconds: 24 }),
+    );
+    expect(climb).toEqual(climb.toSorted((one, other) => one - other));
+    expect(climb[0]).toBe(0);
+    expect(climb.at(-1)).toBe(4);
+  });
+});
+
+describe('controller', () => {
+  it('goes up again only after the dwell by its clock', () => {
+    let nowMs = 0;
+    const throughput = { bitsPerSecond: 170_000 };
+    const controller = new AbrController({ throughput, nowMs: () => nowMs });
+    const situation = { rungs: ladder(), bufferSeconds: 26, lookAheadSeconds: 30, segmentSeconds: 4, isOffline: false };
+    expect(controller.decide({ ...situation, current: 0 })).toEqual({ index: 1, reason: 'up' });
+    throughput.bitsPerSecond = 1_000_000;
+    nowMs = 3999;
+    expect(controller.decide({ ...situation, current: 1 })).toEqual({ index: 1, reason: 'keep' });
+    nowMs = 4000;
+    expect(controller.decide({ ...situation, current: 1 })).toEqual({ index: 2, reason: 'up' });
+  });
+});
+
+describe('throughput memory', () => {
+  it('gives half of what the last session with an origin measured, however many sessions measured nothing', () => {
+    const memory = new ThroughputMemory();
+    const first = memory.begin('https://a.example/1.m3u8');
+    expect(first.bitsPerSecond).toBeUndefined();
+    Object.defineProperty(first, 'lastBitsPerSecond', { value: 800_000 });
+    expect(memory.begin('https://a.example/2.m3u8').bitsPerSecond).toBe(400_000);
+    expect(memory.begin('https://a.example/3.m3u8').bitsPerSecond).toBe(400_000);
+    expect(memory.begin('https://b.example/1.m3u8').bitsPerSecond).toBeUndefined();
   });
 });
 

@@ -1,4 +1,6 @@
-import { stat } from 'node:fs/promises';
+import { readFile, stat } from 'node:fs/promises';
+import { createHttpClient } from '@tutti/net';
+import { SharedTransferLimit } from '@tutti/stream';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { implicitIv } from '../src/playlist/segment-key.ts';
 import { encrypt, HlsBench, noise, readAll, SpanReading, vod } from './hls-bench.ts';
@@ -42,6 +44,37 @@ async function readHalf(): Promise<void> {
   }
   gate.release();
 }
+
+describe('encryption that is not decrypted', () => {
+  it.each([
+    ['METHOD=SAMPLE-AES,URI="k"', 'SAMPLE-AES, key format identity'],
+    ['METHOD=SAMPLE-AES-CTR,URI="k"', 'SAMPLE-AES-CTR, key format identity'],
+    ['METHOD=AES-256,URI="k"', 'AES-256, key format identity'],
+    [
+      'METHOD=AES-128,URI="skd://k",KEYFORMAT="com.apple.streamingkeydelivery"',
+      'AES-128, key format com.apple.streamingkeydelivery',
+    ],
+    ['METHOD=AES-128,URI="data:text/plain;base64,AAAA"', 'a key that is not behind http(s)'],
+    ['METHOD=ROT13,URI="k"', 'ROT13, key format identity'],
+  ])('%s is refused, named with its line, before anything is fetched', async (attributes, named) => {
+    bench.origin.put('/e/list.m3u8', vod(['#EXTINF:4,', 's0.ts', `#EXT-X-KEY:${attributes}`, '#EXTINF:4,', 's1.ts']));
+    const error: Error & { code?: string } = await bench.open('/e/list.m3u8').then(
+      () => expect.fail('it was opened'),
+      (reason: unknown) => reason as Error,
+    );
+    expect(error.code).toBe('hls/unsupported-encryption');
+    expect(error.message).toContain(`/e/list.m3u8, line 5: segments are encrypted with ${named}:`);
+    expect(bench.paths).toEqual(['/e/list.m3u8']);
+  });
+
+  it('is no matter where AES-128 with key format identity is offered beside it', async () => {
+    const plain = putEncrypted(
+      ['#EXT-X-KEY:METHOD=SAMPLE-AES,URI="skd://x",KEYFORMAT="com.apple.streamingkeydelivery"', tag, '#EXTINF:4,', 's0.ts'],
+      [{ key, iv }],
+    );
+    expect(await readAll(await bench.open('/e/list.m3u8'))).toEqual(plain[0]);
+  });
+});
 
 describe('AES-128', () => {
   it('decrypts with an explicit IV, stores plaintext, and plays it offline; the key is asked for once and kept to its owner', async () => {
@@ -177,6 +210,34 @@ describe('AES-128', () => {
     };
     expect(await readAll(await bench.open('/e/list.m3u8', { keyProcessor }))).toEqual(plain[0]);
     expect(uris).toEqual([bench.origin.url('/e/key.bin?token=secret')]);
+    const [file] = (await bench.files()).filter((path) => path.includes('/keys/'));
+    expect(await readFile(file!)).toEqual(key);
+    expect((await stat(file!)).mode & 0o777).toBe(0o600);
+    await bench.origin.stop();
+    const failing = (): never => expect.fail('a stored key is processed again');
+    expect(await readAll(await bench.openOffline('/e/list.m3u8', { keyProcessor: failing }))).toEqual(plain[0]);
+  });
+
+  it('asks for a key once, however many segments want it, and though they hold every connection', async () => {
+    const names = Array.from({ length: 6 }, (_, index) => `s${index}.ts`);
+    putEncrypted(
+      [tag, ...names.flatMap((name) => ['#EXTINF:4,', name])],
+      names.map(() => ({ key, iv })),
+    );
+    await using client = createHttpClient({ perOriginRequests: 1 });
+    const source = await bench.open('/e/list.m3u8', { client });
+    expect(await source.fill({ limit: new SharedTransferLimit(6).ranked(0) })).toMatchObject({ isComplete: true });
+    expect(bench.paths.toSorted()).toEqual(['/e/key.bin', '/e/list.m3u8', ...names.map((name) => `/e/${name}`)]);
+  });
+
+  it('sends the headers that are meant for keys with keys only', async () => {
+    const plain = putEncrypted([tag, '#EXTINF:4,', 's0.ts'], [{ key, iv }]);
+    await using client = createHttpClient({
+      headers: (kind): Record<string, string> => (kind === 'key' ? { authorization: 'Bearer of-keys' } : {}),
+    });
+    expect(await readAll(await bench.open('/e/list.m3u8', { client }))).toEqual(plain[0]);
+    const withHeader = bench.origin.requests.filter(({ headers }) => headers['authorization'] === 'Bearer of-keys');
+    expect(withHeader.map(({ target }) => target)).toEqual(['/e/key.bin?token=secret']);
   });
 });
 

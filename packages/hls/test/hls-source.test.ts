@@ -49,6 +49,18 @@ describe('a media playlist as input', () => {
     await gate.reached();
   });
 
+  it.each([
+    ['is gone', (): void => bench.origin.configure({ fault: 'status', faultStatus: 404, faultEvery: 1 }), /404/u],
+    ['is a captive portal', (): void => bench.origin.put('/a/list.m3u8', '<html>Log in</html>', 'text/html'), /web page/u],
+  ])('plays by the stored playlist, and says so, when the one at the origin %s', async (_, spoil, reason) => {
+    const segments = putClear(bench.origin, 'a', 2);
+    await readAll(await bench.open('/a/list.m3u8'));
+    spoil();
+    expect(await readAll(await bench.open('/a/list.m3u8'))).toEqual(Buffer.concat(segments));
+    const [stale] = bench.events.filter(({ type }) => type === 'playlist-stale');
+    expect(stale).toEqual({ type: 'playlist-stale', url: bench.origin.url('/a/list.m3u8'), reason: expect.stringMatching(reason) });
+  });
+
   it('says that it is not cached when offline for the first time', async () => {
     putClear(bench.origin, 'a');
     await expect(bench.openOffline('/a/list.m3u8')).rejects.toMatchObject({ code: 'assets/not-cached' });
@@ -201,7 +213,7 @@ describe('trouble', () => {
 
   it('stops fetching ahead when the reader is far behind', async () => {
     putClear(bench.origin, 'a', 30);
-    const source = await bench.open('/a/list.m3u8', { lookAheadSegments: 3 });
+    const source = await bench.open('/a/list.m3u8', { lookAheadSeconds: 12 });
     using gate = bench.origin.gate('/a/s1.ts', 10);
     for await (const span of source.spans({ startSeconds: 0 })) {
       const reading = new SpanReading(span);

@@ -44,7 +44,7 @@ it('a cookie that the playlist sets goes with its segments, and with nothing of 
 it('once a segment has come, the next ones wait until the origin is back', async () => {
   const segments = putClear(bench.origin, 'a', 4);
   using gate = bench.origin.gate('/a/s1.ts', 10);
-  const reading = readAll(await bench.open('/a/list.m3u8', { lookAheadSegments: 1 }));
+  const reading = readAll(await bench.open('/a/list.m3u8', { lookAheadSeconds: 4 }));
   await gate.reached();
   const client = bench.client;
   const gaveUp = new Promise<void>((resolve) => {

@@ -1,7 +1,8 @@
+import { SharedTransferLimit } from '@tutti/stream';
+import type { FillOptions } from '@tutti/stream';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { ThroughputEstimator } from '../src/index.ts';
-import type { HlsFillOptions } from '../src/index.ts';
-import { HlsBench, noise, putClear, readAll, readSpans, SpanReading, vod } from './hls-bench.ts';
+import { encrypt, HlsBench, noise, putClear, readAll, readSpans, SpanReading, vod } from './hls-bench.ts';
 
 let bench: HlsBench;
 beforeEach(async () => {
@@ -48,7 +49,7 @@ describe('choosing a variant', () => {
     putLadder();
     const source = await bench.open('/main.m3u8', { variant });
     expect(source.variants.map((each) => each.bandwidth)).toEqual([64_000, 128_000, 256_000]);
-    expect(source.selected).toEqual({ bandwidth, codecs: 'mp4a.40.2' });
+    expect(source.selected).toEqual({ bandwidth, codecs: 'mp4a.40.2', rendition: undefined });
     expect(bench.paths).toHaveLength(2);
   });
 
@@ -71,6 +72,81 @@ describe('choosing a variant', () => {
     expect(source.variants).toHaveLength(1);
     expect(await readAll(source)).toEqual(Buffer.concat(segments));
     expect(bench.paths.some((path) => path.includes('video'))).toBe(false);
+  });
+
+  it.each([
+    [{}, 'English'],
+    [{ language: 'de' }, 'Deutsch'],
+    [{ language: 'de-AT' }, 'Deutsch'],
+    [{ language: 'EN', name: 'commentary' }, 'Commentary'],
+    [{ language: 'en', channels: 2 }, 'English'],
+    [{ language: 'en', channels: 6 }, 'Surround'],
+    [{ language: 'fr' }, 'English'],
+  ])('plays the audio rendition that fits %j: %s', async (audio, name) => {
+    const rendition = (attributes: string, file: string): string =>
+      `#EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID="a",${attributes},URI="${file}/list.m3u8"`;
+    putMaster([
+      rendition('NAME="Deutsch",LANGUAGE="de",AUTOSELECT=YES,CHANNELS="2"', 'Deutsch'),
+      rendition('NAME="Surround",LANGUAGE="en-GB",CHANNELS="6"', 'Surround'),
+      rendition('NAME="Commentary",LANGUAGE="en",CHANNELS="2"', 'Commentary'),
+      rendition('NAME="English",LANGUAGE="en-GB",DEFAULT=YES,CHANNELS="2"', 'English'),
+      '#EXT-X-STREAM-INF:BANDWIDTH=900000,CODECS="mp4a.40.2",AUDIO="a"',
+      'video.m3u8',
+    ]);
+    putClear(bench.origin, name, 1);
+    const source = await bench.open('/main.m3u8', { audio });
+    expect(source.selected.rendition?.name).toBe(name);
+    expect(bench.paths).toEqual(['/main.m3u8', `/${name}/list.m3u8`]);
+  });
+
+  it('asks for announced keys while the media playlist is on its way, and for each once', async () => {
+    putMaster([
+      '#EXT-X-SESSION-KEY:METHOD=AES-128,URI="key.bin?token=secret"',
+      '#EXT-X-SESSION-KEY:METHOD=SAMPLE-AES,URI="skd://other",KEYFORMAT="com.apple.streamingkeydelivery"',
+      '#EXT-X-STREAM-INF:BANDWIDTH=1,CODECS="mp4a.40.2"',
+      'list.m3u8',
+    ]);
+    const key = noise('key', 16);
+    bench.origin.put('/key.bin', key);
+    bench.origin.put('/s0.ts', encrypt(noise('s0'), key, new Uint8Array(16)));
+    bench.origin.put('/list.m3u8', vod(['#EXT-X-KEY:METHOD=AES-128,URI="key.bin?token=secret"', '#EXTINF:4,', 's0.ts']));
+    using gate = bench.origin.gate('/list.m3u8', 1);
+    using keyGate = bench.origin.gate('/key.bin', 1);
+    const opening = bench.open('/main.m3u8');
+    await Promise.all([gate.reached(), keyGate.reached()]);
+    gate.release();
+    keyGate.release();
+    expect(await readAll(await opening)).toEqual(noise('s0'));
+    expect(bench.paths.toSorted()).toEqual(['/key.bin', '/list.m3u8', '/main.m3u8', '/s0.ts']);
+  });
+
+  it('plays though an announced key cannot be had, and stops asking for it when it is closed', async () => {
+    putMaster([
+      '#EXT-X-SESSION-KEY:METHOD=AES-128,URI="nowhere.bin"',
+      '#EXT-X-SESSION-KEY:METHOD=AES-128,URI="stuck.bin"',
+      '#EXT-X-STREAM-INF:BANDWIDTH=1,CODECS="mp4a.40.2"',
+      'clear/list.m3u8',
+    ]);
+    const segments = putClear(bench.origin, 'clear', 2);
+    bench.origin.put('/stuck.bin', noise('key', 16));
+    using gate = bench.origin.gate('/stuck.bin', 1);
+    const source = await bench.open('/main.m3u8');
+    await gate.reached();
+    expect(await readAll(source)).toEqual(Buffer.concat(segments));
+    await source.close();
+  });
+
+  it.each([
+    ['#EXT-X-START:TIME-OFFSET=5.5', undefined, 5.5],
+    [undefined, '#EXT-X-START:TIME-OFFSET=-6,PRECISE=YES', 2],
+    ['#EXT-X-START:TIME-OFFSET=1', '#EXT-X-START:TIME-OFFSET=2', 1],
+    [undefined, '#EXT-X-START:TIME-OFFSET=-100', 0],
+    [undefined, '#EXT-X-START:TIME-OFFSET=100', undefined],
+    [undefined, undefined, undefined],
+  ])('tells where its author wants it to begin: %s over %s', async (inMaster, inMedia, seconds) => {
+    putMaster([...(inMaster === undefined ? [] : [inMaster]), '#EXT-X-STREAM-INF:BANDWIDTH=1', 'list.m3u8']);
+    bench.origin.put('/list.m3u8', vod(['#EXTINF:4,', 's0.ts', '#EXTINF:4,', 's1.ts'], inMedia === undefined ? [] : [inMedia]));
+    expect((await bench.open('/main.m3u8')).preferredStartSeconds).toBe(seconds);
   });
 
   it.each(['mp4a.40.5', 'mp4a.40.29', 'ec-3', 'ac-3', 'opus'])('leaves out a variant of codec %s with an event', async (codec) => {
@@ -114,9 +190,10 @@ describe('choosing a variant', () => {
   it('fails with what all variants fail with', async () => {
     putLadder();
     for (const name of ['low', 'middle', 'high']) bench.origin.put(`/${name}/list.m3u8`, vod([]));
-    await expect(bench.open('/main.m3u8')).rejects.toMatchObject({ code: 'hls/no-segments' });
     bench.origin.put('/low/list.m3u8', 'x');
     await expect(bench.open('/main.m3u8')).rejects.toMatchObject({ code: 'hls/no-playable-variant' });
+    bench.origin.put('/low/list.m3u8', vod([]));
+    await expect(bench.open('/main.m3u8')).rejects.toMatchObject({ code: 'hls/no-segments' });
   });
 
   it('imports variables of the multivariant playlist into its media playlists', async () => {
@@ -131,10 +208,10 @@ describe('switching', () => {
   it('goes up at a segment boundary: a new span, one segment of pre-roll, no segment of the old variant twice', async () => {
     const { high, low } = putLadder();
     const throughput = new ThroughputEstimator();
-    const source = await bench.open('/main.m3u8', { throughput, lookAheadSegments: 2, lookAheadSeconds: 9 });
+    const source = await bench.open('/main.m3u8', { throughput, lookAheadSeconds: 8 });
     expect(source.selected.bandwidth).toBe(64_000);
     bench.events.length = 0;
-    feed(throughput, 10_000_000);
+    feedAfter(throughput, '/low/s2.ts', 10_000_000);
     const spans = await readSpans(source);
     expect(spans).toHaveLength(2);
     const [before, after] = spans;
@@ -171,6 +248,19 @@ describe('switching', () => {
     expect(await readSpans(source)).toHaveLength(1);
   });
 
+  it('keeps to the limits of the user', async () => {
+    putLadder();
+    const throughput = measured(10_000_000);
+    const source = await bench.open('/main.m3u8', { throughput, limits: { maxBitsPerSecond: 200_000 } });
+    expect(source.selected.bandwidth).toBe(128_000);
+    feed(throughput, 1000);
+    await readSpans(source);
+    expect(source.selected.bandwidth).toBe(64_000);
+    const floored = await bench.open('/main.m3u8', { throughput, limits: { minBitsPerSecond: 100_000 } });
+    await readSpans(floored);
+    expect(floored.selected.bandwidth).toBe(128_000);
+  });
+
   it('does not count what comes from the cache as throughput', async () => {
     putLadder();
     await readAll(await bench.open('/main.m3u8', { variant: 'lowest' }));
@@ -185,7 +275,7 @@ describe('offline', () => {
     const { low, middle } = putLadder();
     await readAll(await bench.open('/main.m3u8', { variant: 'lowest' }));
     await readAll(await bench.open('/main.m3u8', { variant: 128_000 }));
-    const partly = await bench.open('/main.m3u8', { variant: 'highest', lookAheadSegments: 1 });
+    const partly = await bench.open('/main.m3u8', { variant: 'highest', lookAheadSeconds: 4 });
     for await (const span of partly.spans({ startSeconds: 0 })) {
       await using reading = new SpanReading(span);
       await reading.reached(3000);
@@ -201,8 +291,8 @@ describe('offline after a run that switched', () => {
   it('switches at the same boundary, gives the same bytes, and starts in the middle of either part', async () => {
     const { high, low } = putLadder();
     const throughput = new ThroughputEstimator();
-    const online = await bench.open('/main.m3u8', { throughput, lookAheadSegments: 2 });
-    feed(throughput, 10_000_000);
+    const online = await bench.open('/main.m3u8', { throughput, lookAheadSeconds: 8 });
+    feedAfter(throughput, '/low/s2.ts', 10_000_000);
     const played = await readSpans(online);
     expect(played).toHaveLength(2);
     await bench.origin.stop();
@@ -225,7 +315,7 @@ describe('filling', () => {
     const { low } = putLadder();
     const source = await bench.open('/main.m3u8', { variant: 'lowest' });
     const progress: number[] = [];
-    const counting: HlsFillOptions = { onProgress: ({ doneResources }) => progress.push(doneResources) };
+    const counting: FillOptions = { onProgress: ({ doneResources }) => progress.push(doneResources) };
     const report = await source.fill(counting);
     const doneBytes = Buffer.concat(low).length;
     expect(report).toEqual({
@@ -247,8 +337,7 @@ describe('filling', () => {
 
   it('fetches all variants when asked to', async () => {
     putLadder();
-    const all: HlsFillOptions = { variants: 'all' };
-    const report = await (await bench.open('/main.m3u8')).fill(all);
+    const report = await (await bench.open('/main.m3u8')).fill({ variants: 'all' });
     expect(report).toMatchObject({ isComplete: true, doneResources: 18 });
   });
 
@@ -256,8 +345,7 @@ describe('filling', () => {
     const segments = putClear(bench.origin, 'a', 4);
     const lines = segments.flatMap((_, index) => ['#EXTINF:4,', index === 2 ? 'gone.ts?token=secret' : `s${index}.ts`]);
     bench.origin.put('/a/list.m3u8', vod(lines));
-    const two: HlsFillOptions = { concurrency: 2 };
-    const report = await (await bench.open('/a/list.m3u8')).fill(two);
+    const report = await (await bench.open('/a/list.m3u8')).fill({ limit: new SharedTransferLimit(2).ranked(0) });
     expect(report).toMatchObject({ isComplete: false, doneResources: 3, totalResources: 4, totalBytes: undefined });
     expect(report.missing).toEqual([expect.stringMatching(/^segment 2 \(http:.*\/a\/gone\.ts\) does not exist/u)]);
     expect(report.missing.join()).not.toContain('secret');
@@ -271,8 +359,7 @@ describe('filling', () => {
     using gate = bench.origin.gate('/a/s1.ts', 10);
     const source = await bench.open('/a/list.m3u8');
     const controller = new AbortController();
-    const stoppable: HlsFillOptions = { signal: controller.signal };
-    const filling = source.fill(stoppable);
+    const filling = source.fill({ signal: controller.signal });
     await gate.reached();
     const reason = new Error('enough');
     controller.abort(reason);
@@ -283,4 +370,9 @@ describe('filling', () => {
 /** Makes the estimator believe in a line of so many bits per second, whatever the loopback gives. */
 function feed(throughput: ThroughputEstimator, bitsPerSecond: number): void {
   Object.defineProperty(throughput, 'bitsPerSecond', { value: bitsPerSecond });
+}
+
+/** The same, but only once `path` was asked for: nothing is known before. */
+function feedAfter(throughput: ThroughputEstimator, path: string, bitsPerSecond: number): void {
+  Object.defineProperty(throughput, 'bitsPerSecond', { get: () => (bench.paths.includes(path) ? bitsPerSecond : undefined) });
 }

@@ -193,7 +193,12 @@ class UndiciHttpClient implements HttpClient {
     let slot;
     try {
       // Waiting for the first slot counts neither as an attempt nor against the deadline.
-      slot = await this.#limits.acquire(target.origin, { priority, isContinuation: part.isContinuation, signal: scope.signal });
+      slot = await this.#limits.acquire(target.origin, {
+        kind,
+        priority,
+        isContinuation: part.isContinuation,
+        signal: scope.signal,
+      });
       const firstSlot = slot;
       return await this.#policy.retrying(
         async (attempt, leftMs) => {

@@ -1,4 +1,4 @@
-import type { RequestPriority } from './http-client.ts';
+import type { RequestKind, RequestPriority } from './http-client.ts';
 
 /** The right to have one request under way. */
 export interface RequestSlot {
@@ -32,14 +32,21 @@ export class RequestLimits {
 
   /**
    * Waits for a slot. `isContinuation` (a retry, a redirect, a body being healed) goes first inside its priority. Abort
-   * leaves the queue and rejects with the signal's reason.
+   * leaves the queue and rejects with the signal's reason. A key never waits: it is small, and the segments that wait for it hold
+   * slots already, maybe all of them.
    */
   async acquire(
     origin: string,
-    options: { readonly priority: RequestPriority; readonly isContinuation?: boolean; readonly signal: AbortSignal },
+    options: {
+      readonly kind: RequestKind;
+      readonly priority: RequestPriority;
+      readonly isContinuation?: boolean;
+      readonly signal: AbortSignal;
+    },
   ): Promise<RequestSlot> {
-    const { priority, isContinuation = false, signal } = options;
+    const { kind, priority, isContinuation = false, signal } = options;
     signal.throwIfAborted();
+    if (kind === 'key') return this.#slot(origin);
     const queue = this.#queues[priority];
     const granted = Promise.withResolvers<RequestSlot>();
     const waiting: Waiting = { origin, grant: granted.resolve };

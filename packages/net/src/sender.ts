@@ -1,5 +1,7 @@
+// oxlint-disable-next-line typescript/triple-slash-reference -- ambient types of an untyped module must follow whoever imports this file
+/// <reference path="./undici-agent.d.ts" />
 import type { LookupFunction } from 'node:net';
-import { Agent } from 'undici';
+import Agent from 'undici/lib/dispatcher/agent.js';
 import { Answer, discardBody } from './answer.ts';
 import type { Clock } from './clock.ts';
 import { CookieJars } from './cookie-jar.ts';
@@ -64,16 +66,17 @@ export class Sender {
 
   /** Sends one request and follows its redirects. Rejects with a `NetError`, or the reason of the scope's end. */
   async send(order: Order): Promise<Answer> {
-    const { target, scope, priority } = order;
+    const { target, scope, priority, wishes } = order;
+    const waiting = { kind: wishes.kind, priority, isContinuation: true, signal: scope.signal };
     const trail = new RedirectTrail(target);
     let slot = order.slot;
     try {
-      slot ??= await this.#limits.acquire(target.origin, { priority, isContinuation: true, signal: scope.signal });
+      slot ??= await this.#limits.acquire(target.origin, waiting);
       const deadlineMs = this.#clock.nowMs() + order.leftMs;
       for (;;) {
         if (slot.origin !== trail.current.origin) {
           slot.release();
-          slot = await this.#limits.acquire(trail.current.origin, { priority, isContinuation: true, signal: scope.signal });
+          slot = await this.#limits.acquire(trail.current.origin, waiting);
         }
         const sentMs = this.#clock.nowMs();
         const { head, exchange, agent } = await this.#request(order, trail, deadlineMs - sentMs);

@@ -46,6 +46,17 @@ describe.each(['http', 'h2'] as const)('over %s', (protocol) => {
       await other[Symbol.asyncDispose]();
     });
 
+    test('do not keep a key waiting, which those under way may wait for', async () => {
+      origin.put('/key.bin', new Uint8Array(16));
+      await using client = createHttpClient({ ...trust(origin), perOriginRequests: 1, totalRequests: 1 });
+      const body = await client.open(segment('a'));
+      const second = client.open(segment('b'));
+      expect((await client.fetchWhole({ url: origin.url('/key.bin'), kind: 'key' })).bytes.length).toBe(16);
+      await readAll(body);
+      await readAll(await second);
+      expect(origin.requests.map(({ target }) => target)).toEqual(['/a.ts', '/key.bin', '/b.ts']);
+    });
+
     test('go by priority, and in order inside one', async () => {
       await using client = createHttpClient({ ...trust(origin), perOriginRequests: 1 });
       const first = await client.open(segment('a'));
@@ -262,7 +273,7 @@ test('limits hold for whatever is asked, released and aborted, and everything ge
         let turns = 0;
         const asking = wishes.map(async (wish) => {
           const controller = new AbortController();
-          const granted = limits.acquire(wish.origin, { priority: wish.priority, signal: controller.signal });
+          const granted = limits.acquire(wish.origin, { kind: 'segment', priority: wish.priority, signal: controller.signal });
           if (wish.isAborted) controller.abort(new Error('left'));
           const slot = await granted.catch(() => undefined);
           if (slot === undefined) return;

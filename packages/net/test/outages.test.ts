@@ -1,7 +1,7 @@
 import { type Origin, startOrigin } from '@tutti/fixtures';
 import { createHttpClient, type HttpClient, type HttpClientOptions } from '@tutti/net';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { BreakingLink, type Outage } from './breaking-link.ts';
+import { BreakingLink, type Outage } from '@tutti/fixtures';
 import { instantClock, netErrorOf, provenBytes, readAll } from './net-bench.ts';
 
 const KiB = 1024;

@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
 import { createServer, type TLSSocket } from 'node:tls';
-import { LOOPBACK_CERTIFICATE, LOOPBACK_KEY } from '../../../fixtures/src/origin-certificate.ts';
+import { LOOPBACK_CERTIFICATE, LOOPBACK_KEY } from '@tutti/fixtures';
 import type { LoopbackServer } from './net-bench.ts';
 
 const PREFACE_BYTES = 24;

@@ -2,7 +2,7 @@ import { constants } from 'node:http2';
 import { startOrigin } from '@tutti/fixtures';
 import { createHttpClient } from '@tutti/net';
 import { describe, expect, test } from 'vitest';
-import { BreakingLink } from './breaking-link.ts';
+import { BreakingLink } from '@tutti/fixtures';
 import { instantClock, netErrorOf, provenBytes, readAll, trust } from './net-bench.ts';
 import { resettingServer } from './resetting-server.ts';
 

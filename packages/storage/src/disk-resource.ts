@@ -18,6 +18,11 @@ export interface DiskResourceOptions {
   readonly mode?: number;
   /** Only read what is complete: without it reject with `storage/not-present`, and touch nothing. Default false. */
   readonly isReadOnly?: boolean;
+  /**
+   * The caller's own lock keeps other processes from writing here. Then nothing needs to say who writes, and bytes that are
+   * complete before the first checkpoint never get a sidecar. Default false.
+   */
+  readonly isSoleWriter?: boolean;
   /** Most bytes that a crash may cost: writing waits for the disk rather than putting more at risk. Default 4 MiB. */
   readonly checkpointBytes?: number;
   /** Milliseconds after a write until a checkpoint vouches for it. Default 1000. */
@@ -98,9 +103,9 @@ async function openComplete(path: string, options: DiskResourceOptions): Promise
 }
 
 async function openPart(path: string, options: DiskResourceOptions): Promise<DiskResource | undefined> {
-  const { fileSystem = nodeFileSystem, isReadOnly = false, mode } = options;
+  const { fileSystem = nodeFileSystem, isReadOnly = false, isSoleWriter = false, mode } = options;
   if (isReadOnly) return undefined;
-  const part = await PartFile.open({ fileSystem, path, mode });
+  const part = await PartFile.open({ fileSystem, path, mode, isSoleWriter });
   return part === undefined ? undefined : DiskResource.writable(path, options, part);
 }
 

@@ -68,7 +68,7 @@ export const nodeFileSystem: FileSystem = {
   truncate: ftruncate,
   datasync: fdatasync,
   rename: fs.promises.rename,
-  remove: (path) => fs.promises.rm(path, { force: true }),
+  remove: (path) => fs.promises.unlink(path).catch(absentAs(undefined)),
   exists: (path) => fs.promises.stat(path).then((stat) => stat.isFile(), absentAs(false)),
   readWhole: (path) => fs.promises.readFile(path).catch(absentAs(undefined)),
   writeWhole: (path, bytes, { mode, isDurable }) =>

@@ -1,5 +1,6 @@
 import { dirname, resolve } from 'node:path';
 import type { ByteRange } from './byte-range.ts';
+import { DirectorySyncs } from './directory-syncs.ts';
 import type { FileSystem } from './file-system.ts';
 import { formatSidecar, partPath, readSidecar, sidecarPath, type PartSidecar } from './part-sidecar.ts';
 import { isSameProcess, livenessOf, ownIdentity } from './process-identity.ts';
@@ -11,6 +12,8 @@ import { StorageError } from './storage-error.ts';
  * the file system cannot tell them apart by pid.
  */
 const claimedPaths = new Set<string>();
+/** For the same reason: one sync of a directory is enough for all resources that were renamed before it began. */
+const directorySyncs = new DirectorySyncs();
 
 /** What a sidecar says, apart from who writes it. */
 export type PartContents = Omit<PartSidecar, 'owner'>;
@@ -20,6 +23,8 @@ export interface PartFileOptions {
   /** Canonical path: the one the file will have when it is complete. */
   readonly path: string;
   readonly mode: number | undefined;
+  /** Whether other processes are kept away by a lock of the caller. */
+  readonly isSoleWriter: boolean;
 }
 
 /**
@@ -32,12 +37,19 @@ export class PartFile {
   readonly restored: PartContents;
   readonly #options: PartFileOptions;
   readonly #release: () => void;
+  /** Whether there may be a sidecar on the disk. */
+  #hasSidecar: boolean;
+  /** No byte of the file lies at or behind this offset. */
+  #end: number;
 
   private constructor(fd: number, restored: PartContents, options: PartFileOptions, release: () => void) {
     this.fd = fd;
     this.restored = restored;
     this.#options = options;
     this.#release = release;
+    // A resumed part comes with its sidecar, and may be longer than that vouches for.
+    this.#hasSidecar = restored.ranges.length > 0;
+    this.#end = this.#hasSidecar ? Infinity : 0;
   }
 
   /** Claims and opens the `.part` file, new or resumed; `undefined` when the canonical file exists by now. */
@@ -51,11 +63,10 @@ export class PartFile {
       }
       const sidecar = await readSidecar(fileSystem, path);
       checkOwner(path, sidecar);
-      await fileSystem.makeDirectory(dirname(path));
       const { fd, restored } = await openFile(options, sidecar);
       const part = new PartFile(fd, restored, options, release);
       try {
-        await part.#writeSidecar(restored, { isOwned: true, isDurable: false });
+        if (!options.isSoleWriter) await part.#writeSidecar(restored, { isOwned: true, isDurable: false });
       } catch (error) {
         await fileSystem.close(fd);
         throw error;
@@ -75,6 +86,7 @@ export class PartFile {
       const count = await this.#options.fileSystem.write(this.fd, rest, offset);
       rest = dropBytes(rest, count);
       offset += count;
+      this.#end = Math.max(this.#end, offset);
     }
   }
 
@@ -88,12 +100,12 @@ export class PartFile {
   /** Cuts the file to `length`, makes it durable and gives it its name. */
   async seal(length: number): Promise<void> {
     const { fileSystem, path } = this.#options;
-    if ((await fileSystem.size(this.fd)) !== length) await fileSystem.truncate(this.fd, length);
+    if (this.#end !== length) await fileSystem.truncate(this.fd, length);
     await fileSystem.datasync(this.fd);
     await fileSystem.rename(partPath(path), path);
     // The bytes are whole and have their name. A sidecar that stays is removed by the next open; a rename that is lost with
     // the power costs another download, never a wrong read.
-    await fileSystem.remove(sidecarPath(path)).catch(() => undefined);
+    if (this.#hasSidecar) await fileSystem.remove(sidecarPath(path)).catch(() => undefined);
     await this.#syncNames();
     this.#release();
   }
@@ -120,6 +132,7 @@ export class PartFile {
   }
 
   async #writeSidecar(contents: PartContents, how: { readonly isOwned: boolean; readonly isDurable: boolean }): Promise<void> {
+    this.#hasSidecar = true;
     const text = formatSidecar({ ...contents, owner: how.isOwned ? ownIdentity() : undefined });
     await this.#options.fileSystem.writeWhole(sidecarPath(this.#options.path), text, { isDurable: how.isDurable, mode: 0o600 });
   }
@@ -142,7 +155,7 @@ export async function removeFiles(fileSystem: FileSystem, path: string): Promise
 
 /** Makes the names of a resource's files durable, where the file system can. */
 async function syncNames(fileSystem: FileSystem, path: string): Promise<void> {
-  await fileSystem.syncDirectory(dirname(path)).catch(() => undefined);
+  await directorySyncs.run(fileSystem, dirname(path)).catch(() => undefined);
 }
 
 async function openFile(
@@ -158,8 +171,19 @@ async function openFile(
     await fileSystem.remove(sidecarPath(path));
     await syncNames(fileSystem, path);
   }
-  const fd = await fileSystem.open(partPath(path), 'w+', mode);
+  const fd = await openNew(fileSystem, partPath(path), mode);
   return { fd, restored: { origin: undefined, announcedLength: undefined, ranges: [] } };
+}
+
+/** Opens an empty file. Its directory is nearly always there, so it is made only when it turns out not to be. */
+async function openNew(fileSystem: FileSystem, path: string, mode: number | undefined): Promise<number> {
+  try {
+    return await fileSystem.open(path, 'w+', mode);
+  } catch (error) {
+    if (!(error instanceof Error && 'code' in error && error.code === 'ENOENT')) throw error;
+    await fileSystem.makeDirectory(dirname(path));
+    return fileSystem.open(path, 'w+', mode);
+  }
 }
 
 /** A file shorter than its sidecar says was tampered with: what is gone is not vouched for. */

@@ -12,9 +12,11 @@ export interface ProcessIdentity {
   readonly host: string;
 }
 
+let own: ProcessIdentity | undefined;
+
 /** This process. */
 export function ownIdentity(): ProcessIdentity {
-  return { pid: process.pid, startTime: startTimeOf(process.pid) ?? '', host: hostname() };
+  return (own ??= { pid: process.pid, startTime: startTimeOf(process.pid) ?? '', host: hostname() });
 }
 
 /**

@@ -12,7 +12,7 @@ export interface BodyTransform {
 }
 
 export interface DownloadOptions {
-  readonly client: HttpClient;
+  readonly client: Pick<HttpClient, 'open'>;
   readonly resource: StreamingResource;
   /** What to ask for; range and representation are the downloader's. */
   readonly request: Omit<HttpRequest, 'range' | 'expected'>;

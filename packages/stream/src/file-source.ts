@@ -233,10 +233,11 @@ class CachedFileSource implements FileSource {
   }
 
   async fill(options: FillOptions = {}): Promise<FillReport> {
-    const { onProgress, signal } = options;
+    const { limit, onProgress, signal } = options;
     signal?.throwIfAborted();
     this.#throwIfClosed('fill');
     const { resource } = this.#lease;
+    using _transfer = this.isComplete ? undefined : await limit?.acquire(signal);
     this.#traffic.isWarming = true;
     using _ = resource.onChange(() => onProgress?.(this.#progress()));
     try {

@@ -26,3 +26,4 @@ export {
   type SegmentLease,
 } from './segmented-reader.ts';
 export { StreamError, type StreamErrorCode } from './stream-error.ts';
+export { SharedTransferLimit, type TransferLimit } from './transfer-limit.ts';

@@ -1,4 +1,5 @@
 import type { DecodeSpec, MediaHint } from '@tutti/decode';
+import type { TransferLimit } from './transfer-limit.ts';
 
 /** A stretch of media that one decoder plays from its first byte to its end. */
 export interface MediaSpan {
@@ -60,13 +61,17 @@ export interface FillReport extends FillProgress {
   readonly isComplete: boolean;
   /** What could not be had, one line each, without secrets. */
   readonly missing: readonly string[];
+  /** What ended it before everything was tried: a full cache. */
+  readonly stoppedBy?: Error;
 }
 
 export interface FillOptions {
   readonly signal?: AbortSignal;
   readonly onProgress?: (progress: FillProgress) => void;
-  /** Resources fetched at once. Default 6. */
-  readonly concurrency?: number;
+  /** Shared with other fills that go on. Default: six at once, of its own. */
+  readonly limit?: TransferLimit;
+  /** Which variants of an adaptive presentation. Default `selected`. */
+  readonly variants?: 'selected' | 'all';
 }
 
 /** Something that can be played: a local file, a progressive URL or an HLS presentation. */
@@ -76,13 +81,13 @@ export interface MediaSource extends AsyncDisposable {
   readonly label: string;
   /** Length by the playlist, where there is one; decoding knows better. */
   readonly durationSeconds: number | undefined;
+  /** Where the author wants playing to begin, in seconds, when the listener does not say. Default: at the beginning. */
+  readonly preferredStartSeconds?: number | undefined;
   readonly counters: SourceCounters;
   /** The spans from `startSeconds` on, in order; each is made when it is asked for. */
   spans(options: { readonly startSeconds: number; readonly signal?: AbortSignal }): AsyncIterable<MediaSpan>;
   /** Fetches everything that playing would need into the cache, at `warm` priority. */
   fill(options?: FillOptions): Promise<FillReport>;
-  /** Allows fetching what nobody reads yet: called once sound is out, so that its first bytes had the line for themselves. */
-  startFill?(): void;
   /**
    * Allows the source to fetch in the background what no reader has asked for yet. Call it once sound is out, so that the
    * first bytes have the line for themselves; it does nothing where there is nothing to fetch. Idempotent.

@@ -156,7 +156,7 @@ async function repair({ cache, store, reporter, operands, options, signal }: Cac
     // The source as it was given may carry a query that the cache does not keep.
     const { url = '' } = resources[0] ?? {};
     const source = operands.find((operand) => URL.canParse(operand) && assetId(operand) === id) ?? url;
-    const [report] = await warm([source], { cache, variant: options.variant ?? 'auto', signal });
+    const [report] = await warm([source], { cache, variants: options.variant ?? 'auto', signal });
     const complete = new Set((await store.stat(id))?.resources.map(({ relPath }) => relPath));
     for (const { relPath } of resources) {
       if (complete.has(relPath)) repaired += 1;

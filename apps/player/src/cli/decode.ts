@@ -18,6 +18,7 @@ export interface DecodeOptions extends CommonOptions {
   readonly start?: number;
   readonly duration?: number;
   readonly variant?: VariantChoice;
+  readonly language?: string;
 }
 
 /** `tutti decode SOURCE`: as fast as the decoder goes. */

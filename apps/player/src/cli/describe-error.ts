@@ -7,6 +7,7 @@ const remedies: Readonly<Record<string, string>> = {
   'assets/in-use': 'stop what plays or warms it, then try again',
   'decode/empty': 'the file holds nothing: check where it came from',
   'decode/not-media': 'check that the address leads to an audio file',
+  'hls/live': 'tutti warm --until-now keeps what it holds by now, and play --offline plays that',
   'net/bad-url': 'give an address that begins with http:// or https://',
   'net/connect-failed': 'check the address and the network; what is cached plays with --offline',
   'net/forbidden': 'the server wants credentials or a fresh link',

@@ -1,10 +1,20 @@
 import { readFileSync } from 'node:fs';
-import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
+import { Command, CommanderError, type Option } from 'commander';
 import { ConfigError, readSettings, type FileSettings } from '../config.ts';
 import { codeOf, exitCodeOf, Interrupted, UsageError } from './describe-error.ts';
 import { exitCodes } from './exit-codes.ts';
+import {
+  addCommonOptions,
+  addOutputOptions,
+  command,
+  envOption,
+  languageOption,
+  parseCount,
+  parseVariant,
+  variantOption,
+} from './options.ts';
+import { addPartyCommands } from './party-commands.ts';
 import { Reporter } from './reporter.ts';
-import { parseBytes } from './size-text.ts';
 import { parseTime } from './time-text.ts';
 
 /** Runs the command line and sets the exit code; never throws. */
@@ -44,6 +54,7 @@ function buildProgram(): Command {
   addDecode(program);
   addProbe(program);
   addCache(program);
+  addPartyCommands(program);
   command(program, 'doctor', 'tutti doctor')
     .description('What this machine has for Tutti, what is missing, and how to get it')
     .action(async (options) => (await import('./doctor.ts')).runDoctor(options));
@@ -59,6 +70,7 @@ function addPlay(program: Command): void {
     .addOption(envOption('--start <time>', 'begin each track here: 90, 1:30, 2m').argParser(parseTime))
     .addOption(envOption('--duration <time>', 'play so much of each track').argParser(parseTime))
     .addOption(variantOption())
+    .addOption(languageOption())
     .addOption(envOption('--offline', 'play from the cache only'))
     .addOption(envOption('--loop', 'begin again after the last track'));
 }
@@ -66,11 +78,18 @@ function addPlay(program: Command): void {
 function addWarm(program: Command): void {
   command(program, 'warm', 'tutti warm --from party.m3u --pin')
     .description('Fetch everything into the cache without playing')
-    .argument('[source...]', 'URL or .m3u list')
-    .addOption(envOption('--from <file>', 'read sources from a list, - for standard input'))
-    .addOption(variantOption())
-    .addOption(envOption('--concurrency <n>', 'requests at once').argParser(parseCount).default(6))
+    .argument('[source...]', 'URL or .m3u list; what is fetched already is not fetched again')
+    .addOption(envOption('--from <file>', 'read sources from a list or .m3u, - for standard input'))
+    .addOption(
+      envOption('--variants <choice>', 'HLS variants: auto, all, lowest, highest or bits per second')
+        .argParser((text) => (text === 'all' ? text : parseVariant(text)))
+        .default('auto'),
+    )
+    .addOption(languageOption())
+    .addOption(envOption('--concurrency <n>', 'requests at once, at most 6 to one server').argParser(parseCount).default(6))
     .addOption(envOption('--pin', 'never evict what was fetched'))
+    .addOption(envOption('--until-now', 'take what a live stream holds by now'))
+    .addOption(envOption('--dry-run', 'only tell what would be fetched: asks for playlists and nothing else'))
     .action(async (sources, options) => (await import('./warm.ts')).runWarm(sources, options));
 }
 
@@ -87,6 +106,7 @@ function addDecode(program: Command): void {
     .addOption(envOption('--start <time>', 'begin here').argParser(parseTime))
     .addOption(envOption('--duration <time>', 'decode so much').argParser(parseTime))
     .addOption(variantOption())
+    .addOption(languageOption())
     .addOption(envOption('--offline', 'read from the cache only'))
     .action(async (source, options) => (await import('./decode.ts')).runDecode(source, options));
 }
@@ -96,6 +116,7 @@ function addProbe(program: Command): void {
     .description('Container, codec, rate, channels, duration, gapless trim, tags and variants')
     .argument('<source>', 'URL, file or -')
     .addOption(variantOption())
+    .addOption(languageOption())
     .addOption(envOption('--offline', 'read from the cache only'))
     .action(async (source, options) => (await import('./probe.ts')).runProbe(source, options));
 }
@@ -128,63 +149,6 @@ function addCache(program: Command): void {
     .addOption(envOption('--repair', 'fetch again what was taken out; ends with 0 when all of it came'))
     .addOption(variantOption());
   add('evict', 'Bring the cache under its limit now; ends with 2 when the rest is pinned or in use', undefined, '--max-bytes 5GiB');
-}
-
-/** A subcommand with the options that all share, and one example in its help. */
-function command(parent: Command, name: string, example: string): Command {
-  const created = parent.command(name).exitOverride().addHelpText('after', `\nExample:\n  $ ${example}`);
-  return addCommonOptions(created);
-}
-
-function addCommonOptions(target: Command): Command {
-  return target
-    .addOption(envOption('--cache <dir>', 'cache directory'))
-    .addOption(
-      envOption('--max-bytes <size>', 'limit of the cache, like 10GiB (default: 10GiB or a tenth of the free space)').argParser(
-        parseBytes,
-      ),
-    )
-    .addOption(envOption('--verbose', 'tell the causes of errors'))
-    .addOption(envOption('--quiet', 'only errors on stderr'))
-    .addOption(envOption('--json', 'newline-delimited events on stdout'));
-}
-
-function addOutputOptions(target: Command): Command {
-  return target
-    .addOption(envOption('--output <where>', 'device, null, stdout or FILE.wav'))
-    .addOption(envOption('--device <name>', 'part of a sound device’s name'))
-    .addOption(envOption('--volume <db>', 'gain in dB, at most 0').argParser(parseVolume).default(0));
-}
-
-function variantOption(): Option {
-  return envOption('--variant <choice>', 'HLS variant: auto, lowest, highest or bits per second')
-    .argParser(parseVariant)
-    .default('auto');
-}
-
-/** An option that `TUTTI_<NAME>` sets as well. */
-function envOption(flags: string, description: string): Option {
-  const option = new Option(flags, description);
-  return option.env(`TUTTI_${option.name().toUpperCase().replaceAll('-', '_')}`);
-}
-
-function parseVariant(text: string): string | number {
-  if (text === 'auto' || text === 'lowest' || text === 'highest') return text;
-  const bandwidth = Number(text);
-  if (Number.isInteger(bandwidth) && bandwidth > 0) return bandwidth;
-  throw new InvalidArgumentError('It is auto, lowest, highest or a number of bits per second.');
-}
-
-function parseVolume(text: string): number {
-  const decibels = Number(text);
-  if (text.trim() === '' || !(decibels >= -96 && decibels <= 0)) throw new InvalidArgumentError('A volume is −96 to 0 dB.');
-  return decibels;
-}
-
-function parseCount(text: string): number {
-  const count = Number(text);
-  if (!Number.isInteger(count) || count < 1) throw new InvalidArgumentError('It is a whole number above 0.');
-  return count;
 }
 
 /** Flags win over the environment, the environment over the file, the file over the defaults. */

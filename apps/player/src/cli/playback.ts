@@ -1,3 +1,4 @@
+import type { HlsEvent } from '@tutti/hls';
 import type { Cache } from '../compose.ts';
 import type { Engine } from '../engine/engine.ts';
 import type { EngineEvent, EngineReport, TrackReport } from '../engine/engine-events.ts';
@@ -17,6 +18,7 @@ export interface PlaybackOptions extends OutputOptions {
   readonly start?: number;
   readonly duration?: number;
   readonly variant?: VariantChoice;
+  readonly language?: string;
   readonly loop?: boolean;
 }
 
@@ -32,15 +34,18 @@ const statusMs = 250;
 export async function playSources(sources: readonly string[], options: PlaybackOptions, session: Session): Promise<PlaybackReport> {
   const { reporter, signal } = session;
   let opening: Promise<Cache> | undefined;
-  const cache = (): Promise<Cache> => (opening ??= openTold(session));
+  const cache = (url: string): Promise<Cache> => (opening ??= openTold(session, url));
   await using output = await chooseOutput(options, reporter);
   const engine: Engine = new PlaybackEngine({
     output,
     queue: sources.map((source) => ({
       label: sourceLabel(source),
-      open: (openSignal) => openMedia(source, { cache, variant: options.variant ?? 'auto', signal: openSignal }),
+      open: (openSignal) => {
+        const onEvent = (event: HlsEvent): void => tellHlsEvent(event, sourceLabel(source), reporter);
+        return openMedia(source, { ...options, cache, signal: openSignal, onEvent });
+      },
     })),
-    startSeconds: options.start ?? 0,
+    ...(options.start === undefined ? {} : { startSeconds: options.start }),
     durationSeconds: options.duration ?? Infinity,
     volumeDb: options.volume ?? 0,
     isLooping: options.loop ?? false,
@@ -58,8 +63,8 @@ export async function playSources(sources: readonly string[], options: PlaybackO
 }
 
 /** Opens the cache, and says so when what is fetched cannot be kept. */
-async function openTold(session: Session): Promise<Cache> {
-  const cache = await session.cache();
+async function openTold(session: Session, url: string): Promise<Cache> {
+  const cache = await session.cache(url);
   const { obstacle } = cache.store;
   if (obstacle !== undefined && cache.client !== undefined) {
     session.reporter.event('cache-unwritable', { code: obstacle.code });
@@ -103,6 +108,24 @@ function tellEvent(event: EngineEvent, reporter: Reporter): void {
       return;
     case 'seeked':
       reporter.event('seeked', { seconds: event.seconds });
+  }
+}
+
+/** What an HLS presentation tells, but `buffering` and the like: the engine knows whether sound waits. */
+function tellHlsEvent(event: HlsEvent, source: string, reporter: Reporter): void {
+  switch (event.type) {
+    case 'variant':
+    case 'variant-decided':
+    case 'variant-skipped': {
+      const { type, ...fields } = event;
+      reporter.event(type, { source, ...fields });
+      return;
+    }
+    case 'playlist-stale':
+      reporter.event('playlist-stale', { source: event.url, reason: event.reason });
+      reporter.line(`${event.url}: playing by the stored playlist (${event.reason})`);
+      return;
+    default:
   }
 }
 

@@ -1,5 +1,6 @@
 import { openCache, type Cache, type Logger } from '../compose.ts';
 import { defaultDirectories } from '../directories.ts';
+import { looksLikePlaylist } from '../media/open-media.ts';
 import { Interrupted } from './describe-error.ts';
 import { Reporter } from './reporter.ts';
 
@@ -19,7 +20,8 @@ export interface Session extends AsyncDisposable {
   /** Aborts with `Interrupted` on Ctrl-C and on a request to end. */
   readonly signal: AbortSignal;
   readonly cacheDirectory: string;
-  cache(): Promise<Cache>;
+  /** `url` is what will be opened first, where that is known. */
+  cache(url?: string): Promise<Cache>;
 }
 
 /** The cache gets this long to checkpoint after Ctrl-C before the program ends all the same. */
@@ -47,7 +49,7 @@ export function openSession(options: CommonOptions): Session {
     reporter,
     signal: controller.signal,
     cacheDirectory,
-    cache: () => (cache ??= openSessionCache(options, cacheDirectory)),
+    cache: (url) => (cache ??= openSessionCache(options, cacheDirectory, url)),
     async [Symbol.asyncDispose]() {
       await (await cache?.catch(() => undefined))?.close();
       for (const signal of signals) process.off(signal, interrupt);
@@ -56,16 +58,18 @@ export function openSession(options: CommonOptions): Session {
   };
 }
 
-async function openSessionCache(options: CommonOptions, directory: string): Promise<Cache> {
+async function openSessionCache(options: CommonOptions, directory: string, url: string | undefined): Promise<Cache> {
   return openCache({
     directory,
     isOffline: options.offline ?? false,
-    logger: await openLog(options),
+    // Only what --verbose asks for is logged.
+    ...(options.verbose === true ? { logger: openLog() } : {}),
+    ...(url === undefined || !looksLikePlaylist(url) ? {} : { firstPlaylist: url }),
     ...(options.maxBytes === undefined ? {} : { maxBytes: options.maxBytes }),
   });
 }
 
-async function openLog(options: CommonOptions): Promise<Logger> {
+async function openLog(): Promise<Logger> {
   const { createFileLogger } = await import('../log.ts');
-  return createFileLogger(defaultDirectories.log, options.verbose === true ? 'debug' : 'info');
+  return createFileLogger(defaultDirectories.log, 'debug');
 }

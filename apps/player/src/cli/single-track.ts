@@ -8,6 +8,7 @@ import type { Session } from './session.ts';
 export interface SingleTrackOptions {
   readonly start?: number;
   readonly variant?: VariantChoice;
+  readonly language?: string;
 }
 
 /** Opens the one track that `source` names, hands it to `use`, and closes everything; errors name the source. */
@@ -22,9 +23,13 @@ export async function withTrack(
   const [only] = sources;
   if (only === undefined || sources.length > 1)
     throw new UsageError(`${source} holds ${sources.length} sources where one is wanted: name it`);
-  await using media = await openMedia(only, { cache: () => session.cache(), variant: options.variant ?? 'auto', signal });
+  const opening = openMedia(only, { ...options, cache: (url) => session.cache(url), signal });
+  // Its thread starts while the source is still opening.
+  const preparing = Track.open(opening, { startSeconds: options.start ?? 0, signal });
+  preparing.catch(() => undefined);
+  await using media = await opening;
   try {
-    await using track = await Track.open(media, { startSeconds: options.start ?? 0, signal });
+    await using track = await preparing;
     await use(track, media);
   } catch (error) {
     throw about(media.label, error);

@@ -1,101 +1,118 @@
-import { readFile } from 'node:fs/promises';
-import { text } from 'node:stream/consumers';
-import type { FillProgress } from '@tutti/stream';
-import { expandSources, isHttpUrl, parseM3u } from '../media/expand-sources.ts';
-import type { VariantChoice } from '../media/open-media.ts';
-import { warm, type WarmReport } from '../media/warm.ts';
-import { describeError, codeOf, UsageError } from './describe-error.ts';
+import { monitorEventLoopDelay } from 'node:perf_hooks';
+import type { Cache } from '../compose.ts';
+import { sourceLabel } from '../media/source-label.ts';
+import type { WarmPlan } from '../media/warm-plan.ts';
+import { warm, type WarmReport, type WarmVariants } from '../media/warm.ts';
+import { codeOf, describeError } from './describe-error.ts';
 import { exitCodes } from './exit-codes.ts';
 import type { Reporter } from './reporter.ts';
-import { openSession, type CommonOptions } from './session.ts';
+import { openSession, type CommonOptions, type Session } from './session.ts';
 import { formatBytes } from './size-text.ts';
-import { formatTime } from './time-text.ts';
+import { WarmMeter } from './warm-meter.ts';
+import { warmSources, type WarmSources } from './warm-sources.ts';
 
 export interface WarmCommandOptions extends CommonOptions {
   readonly from?: string;
-  readonly variant?: VariantChoice;
+  readonly variants: WarmVariants;
+  readonly language?: string;
   readonly concurrency: number;
   readonly pin?: boolean;
+  readonly untilNow?: boolean;
+  readonly dryRun?: boolean;
 }
 
 /** `tutti warm SOURCE…` */
-export async function runWarm(sources: readonly string[], options: WarmCommandOptions): Promise<void> {
+export async function runWarm(operands: readonly string[], options: WarmCommandOptions): Promise<void> {
   await using session = openSession(options);
-  const { reporter, signal } = session;
-  const wanted = await expandSources([...sources, ...(await listedSources(options.from))]);
-  if (wanted.length === 0) throw new UsageError('warm needs something to fetch: name a URL, or a list with --from');
-  const local = wanted.find((source) => !isHttpUrl(source));
-  if (local !== undefined) throw new UsageError(`${local} is here already: warm fetches http and https URLs`);
-
-  const progress = new RateMeter(reporter);
-  const cache = await session.cache();
-  const reports: WarmReport[] = [];
-  for (const source of wanted) {
-    const [report] = await warm([source], {
-      cache,
-      variant: options.variant ?? 'auto',
-      concurrency: options.concurrency,
-      onProgress: (source, state) => progress.update(source, state),
-      signal,
-    });
-    if (report === undefined) continue;
-    // At once: the next source may need room.
-    if (options.pin === true && report.doneResources > 0) {
-      reporter.event('pinned', { ...(await cache.store.setPinned(source, true)) });
-    }
-    reports.push(report);
-  }
-  for (const report of reports) tell(report, reporter);
-  const complete = reports.filter((report) => report.isComplete).length;
-  reporter.event('done', { complete, failed: reports.length - complete });
-  if (complete < reports.length)
-    process.exitCode = complete > 0 || reports.some((report) => report.doneResources > 0) ? exitCodes.partial : exitCodes.failed;
+  const sources = await warmSources(operands, options.from);
+  for (const file of sources.local) session.reporter.line(`✓ ${file}: is here already`);
+  for (const { error, source } of sources.bad) tellFailure(session.reporter, sourceLabel(source), error);
+  if (options.dryRun === true) await plan(sources, options, session);
+  else await fetch(sources, options, session);
 }
 
-async function listedSources(from: string | undefined): Promise<readonly string[]> {
-  if (from === undefined) return [];
-  try {
-    return parseM3u(from === '-' ? await text(process.stdin) : await readFile(from, 'utf8'));
-  } catch (cause) {
-    throw new UsageError(`the list ${from} cannot be read: check its name`, { cause });
-  }
+async function fetch({ bad, urls }: WarmSources, options: WarmCommandOptions, session: Session): Promise<void> {
+  const { reporter, signal } = session;
+  const delay = monitorEventLoopDelay();
+  if (reporter.isJson) delay.enable();
+  const cache = await session.cache();
+  const meter = new WarmMeter(reporter);
+  const reports = await warm(urls, {
+    cache,
+    variants: options.variants,
+    ...(options.language === undefined ? {} : { language: options.language }),
+    concurrency: options.concurrency,
+    untilNow: options.untilNow ?? false,
+    pins: options.pin ?? false,
+    onProgress: (progress) => meter.update(progress),
+    onReport: (report) => tell(report, reporter),
+    signal,
+  });
+  meter.finish();
+  const complete = reports.filter((report) => report.isComplete).length;
+  const failed = reports.length + bad.length - complete;
+  const sum = (of: (report: WarmReport) => number): number => reports.reduce((total, report) => total + of(report), 0);
+  const networkBytes = sum((report) => report.networkBytes);
+  reporter.event('done', {
+    complete,
+    failed,
+    networkBytes,
+    requestCount: sum((report) => report.requestCount),
+    eventLoopDelayP99Ms: delay.percentile(99) / 1e6,
+    peakMemoryBytes: process.resourceUsage().maxRSS * 1024,
+  });
+  if (complete + failed > 1)
+    reporter.line(`${complete} of ${complete + failed} sources are complete, ${formatBytes(networkBytes)} fetched`);
+  const isOutOfRoom = reports.some((report) => report.isOutOfRoom);
+  if (failed > 0) process.exitCode = isOutOfRoom || complete > 0 ? exitCodes.partial : exitCodes.failed;
 }
 
 function tell(report: WarmReport, reporter: Reporter): void {
-  const { error, isComplete, missing, ...fields } = report;
-  reporter.event('warmed', { ...fields, isComplete, missing, code: codeOf(error) });
+  const { error, isComplete, isOutOfRoom, isPinned, missing, source, ...fields } = report;
+  reporter.event('warmed', { source, ...fields, isComplete, isOutOfRoom, missing, code: codeOf(error) });
+  if (isPinned) reporter.event('pinned', { url: source, isPinned });
   if (isComplete) {
-    reporter.line(`✓ ${report.source}: ${formatBytes(report.networkBytes)} fetched, ${formatBytes(report.doneBytes)} cached`);
+    reporter.line(`✓ ${source}: ${formatBytes(report.networkBytes)} fetched, ${formatBytes(report.doneBytes)} cached`);
     return;
   }
-  reporter.line(`✗ ${report.source}: ${error === undefined ? `${missing.length} parts are missing` : describeError(error)}`);
+  const what = error === undefined ? `${missing.length} parts are missing` : describeError(error);
+  reporter.line(`✗ ${source}: ${what}`);
   for (const part of missing) reporter.line(`    missing ${part}`);
 }
 
-/** Progress of one source at a time, with rate and time left. */
-class RateMeter {
-  readonly #reporter: Reporter;
-  #source = '';
-  #startedAtMs = 0;
-  #startBytes = 0;
+function tellFailure(reporter: Reporter, source: string, error: unknown): void {
+  reporter.event('warmed', { source, isComplete: false, missing: [], code: codeOf(error) });
+  reporter.line(`✗ ${source}: ${describeError(error)}`);
+}
 
-  constructor(reporter: Reporter) {
-    this.#reporter = reporter;
-  }
+async function plan({ bad, urls }: WarmSources, options: WarmCommandOptions, session: Session): Promise<void> {
+  const { reporter, signal } = session;
+  const { planWarm } = await import('../media/warm-plan.ts');
+  const cache: Cache = await session.cache();
+  const plans = await planWarm(urls, {
+    cache,
+    variants: options.variants,
+    ...(options.language === undefined ? {} : { language: options.language }),
+    untilNow: options.untilNow ?? false,
+    signal,
+  });
+  for (const each of plans) tellPlan(each, reporter);
+  const known = plans.filter(({ error, missing }) => error === undefined && missing.length === 0).length;
+  const failed = plans.length + bad.length - known;
+  reporter.event('done', { planned: known, failed });
+  if (failed > 0) process.exitCode = known > 0 ? exitCodes.partial : exitCodes.failed;
+}
 
-  update(source: string, progress: FillProgress): void {
-    if (source !== this.#source) {
-      this.#source = source;
-      this.#startedAtMs = performance.now();
-      this.#startBytes = progress.doneBytes;
-    }
-    const { doneBytes, totalBytes, doneResources, totalResources } = progress;
-    this.#reporter.event('progress', { source, ...progress });
-    const seconds = (performance.now() - this.#startedAtMs) / 1000;
-    const rate = seconds > 0 ? (doneBytes - this.#startBytes) / seconds : 0;
-    const left = totalBytes === undefined || rate === 0 ? undefined : (totalBytes - doneBytes) / rate;
-    const parts = totalResources === undefined ? '' : `  ${doneResources}/${totalResources} parts`;
-    const bytes = totalBytes === undefined ? formatBytes(doneBytes) : `${formatBytes(doneBytes)} of ${formatBytes(totalBytes)}`;
-    this.#reporter.status(`${source}: ${bytes}${parts}  ${formatBytes(Math.round(rate))}/s  ${formatTime(left)} left`);
+function tellPlan({ error, ...plan }: WarmPlan, reporter: Reporter): void {
+  reporter.event('planned', { ...plan, code: codeOf(error) });
+  if (error !== undefined) {
+    reporter.line(`✗ ${plan.source}: ${describeError(error)}`);
+    return;
   }
+  const { cachedBytes, cachedResources, missing, missingBytes, source, totalResources } = plan;
+  const cached = `${cachedResources} of ${totalResources} parts cached (${formatBytes(cachedBytes)})`;
+  const rest =
+    missingBytes === undefined ? 'it is not known how much there is to fetch' : `about ${formatBytes(missingBytes)} to fetch`;
+  reporter.result(`${source}: ${cached}, ${rest}`);
+  for (const part of missing) reporter.line(`    missing ${part}`);
 }

@@ -10,7 +10,7 @@ import { Volume } from './volume.ts';
 export interface EngineOptions {
   readonly queue: readonly QueueItem[];
   readonly output: Output;
-  /** Where each track begins, in seconds. Default 0. */
+  /** Where each track begins, in seconds. Default: where its author wants it, else 0. */
   readonly startSeconds?: number;
   /** How much of each track is played, in seconds. Default: all. */
   readonly durationSeconds?: number;
@@ -65,7 +65,7 @@ export class Engine {
     this.#onEvent = options.onEvent ?? (() => {});
     this.#queue = new TrackQueue({
       items: options.queue,
-      startSeconds: options.startSeconds ?? 0,
+      startSeconds: options.startSeconds,
       durationSeconds: options.durationSeconds ?? Infinity,
       isLooping: options.isLooping ?? false,
       onEvent: this.#onEvent,

@@ -15,6 +15,8 @@ export interface PlacedSpan {
   readonly info: Pick<TrackInfo, 'sampleRate' | 'firstTimestampSeconds'>;
   /** End of the span that was played before, in seconds of the track; `undefined` after opening and after a seek. */
   readonly followsSeconds: number | undefined;
+  /** The position that was sought, in seconds of the track. Default: where the playlist says that it lies in the span. */
+  readonly wantedSeconds?: number | undefined;
 }
 
 /** The clock of MPEG-TS and packed audio has 33 bits at 90 kHz: after 26.5 hours it begins again. */
@@ -28,14 +30,16 @@ export class SpanPlacement {
   /** Media time of the track's second 0, by timeline; at most one entry per discontinuity that was met. */
   readonly #origins = new Map<number, number>();
 
-  place({ followsSeconds, info, span }: PlacedSpan): Placement {
+  place({ followsSeconds, info, span, wantedSeconds = span.startSeconds + span.offsetSeconds }: PlacedSpan): Placement {
     const { firstTimestampSeconds, sampleRate } = info;
+    const listedFrames = Math.round(span.startSeconds * sampleRate);
     const listed = {
-      baseFrames: Math.round(span.startSeconds * sampleRate),
-      dropFrames: Math.round(span.offsetSeconds * sampleRate),
+      baseFrames: listedFrames,
+      dropFrames: Math.max(0, Math.round(wantedSeconds * sampleRate) - listedFrames),
     };
     if (span.timeline === undefined || firstTimestampSeconds === undefined) return listed;
-    const known = span.startSeconds === 0 ? undefined : this.#origins.get(span.timeline);
+    const isBeginning = span.startSeconds === 0 && followsSeconds === undefined;
+    const known = isBeginning ? undefined : this.#origins.get(span.timeline);
     if (known === undefined) {
       const startSeconds = span.startSeconds === 0 ? 0 : (followsSeconds ?? span.startSeconds);
       this.#origins.set(span.timeline, firstTimestampSeconds - startSeconds);
@@ -43,7 +47,7 @@ export class SpanPlacement {
     }
     const elapsed = firstTimestampSeconds - known;
     const baseFrames = Math.round((elapsed < -timestampWrapSeconds / 2 ? elapsed + timestampWrapSeconds : elapsed) * sampleRate);
-    const wantedFrames = Math.round((followsSeconds ?? span.startSeconds + span.offsetSeconds) * sampleRate);
+    const wantedFrames = Math.round((followsSeconds ?? wantedSeconds) * sampleRate);
     return { baseFrames, dropFrames: Math.max(0, wantedFrames - baseFrames) };
   }
 }

@@ -13,8 +13,8 @@ export interface PlayingTrack {
 
 export interface TrackQueueOptions {
   readonly items: readonly QueueItem[];
-  /** Where each track begins, in seconds. */
-  readonly startSeconds: number;
+  /** Where each track begins, in seconds; `undefined` where its author wants it. */
+  readonly startSeconds: number | undefined;
   /** How much of each track is played, in seconds; infinite for all. */
   readonly durationSeconds: number;
   /** Begin again after the last track, unless none of them could be played. */
@@ -94,15 +94,21 @@ export class TrackQueue {
   async #open(index: number, signal: AbortSignal): Promise<PlayingTrack | undefined> {
     const item = this.#options.items[index];
     if (item === undefined) return undefined;
-    const startSeconds = this.#nextStartSeconds ?? this.#options.startSeconds;
+    const wantedSeconds = this.#nextStartSeconds;
     this.#nextStartSeconds = undefined;
     let source: MediaSource | undefined;
     try {
       this.#options.onEvent({ type: 'opening', index, label: item.label });
-      source = await item.open(signal);
-      const track = await Track.open(source, { startSeconds, signal });
+      const opening = item.open(signal);
+      const trackStart = wantedSeconds ?? this.#options.startSeconds;
+      // Its thread starts while the source is still opening.
+      const preparing = Track.open(opening, { ...(trackStart === undefined ? {} : { startSeconds: trackStart }), signal });
+      preparing.catch(() => undefined);
+      source = await opening;
+      const startSeconds = this.#options.startSeconds ?? source.preferredStartSeconds ?? 0;
+      const track = await preparing;
       const { sampleRate } = track.format;
-      const endSeconds = this.#options.startSeconds + this.#options.durationSeconds;
+      const endSeconds = startSeconds + this.#options.durationSeconds;
       return { index, track, source, endFrames: Math.round(endSeconds * sampleRate) };
     } catch (error) {
       await source?.close();

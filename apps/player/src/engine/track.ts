@@ -1,7 +1,10 @@
 import { DecodeWorker, type DecodeStream, type TrackInfo } from '@tutti/decode';
-import type { MediaSource, MediaSpan, SpanReader } from '@tutti/stream';
+import type { MediaSource, MediaSpan } from '@tutti/stream';
 import type { PcmFormat } from '../output/output.ts';
-import { SpanPlacement, type Placement } from './span-placement.ts';
+import { ListedTime } from './listed-time.ts';
+import { JoinSmoothing } from './join-smoothing.ts';
+import { decodedSpan, gapSpan, restOfGap, type OpenSpan } from './open-span.ts';
+import { SpanPlacement, type PlacedSpan, type Placement } from './span-placement.ts';
 
 /** One answer of `Track.read`. */
 export type TrackRead =
@@ -16,24 +19,12 @@ export type TrackRead =
   | { readonly kind: 'empty' }
   | { readonly kind: 'end' };
 
-/** One span being played: a decoder's stream, or silence for a gap. */
-interface OpenSpan {
-  readonly span: MediaSpan;
-  /** `undefined` for a gap. */
-  readonly info: TrackInfo | undefined;
-  readonly format: PcmFormat;
-  /** Frame at which the decoder was told to begin. */
-  readonly startFrame: number;
-  readonly lostPackets: number;
-  read(
-    into: Float32Array,
-  ):
-    | { readonly kind: 'pcm'; readonly frameCount: number; readonly positionFrames: number }
-    | { readonly kind: 'empty' }
-    | { readonly kind: 'end' };
-  waitReadable(signal: AbortSignal): Promise<void>;
-  seek(frame: number, signal: AbortSignal): Promise<void>;
-  close(): Promise<void>;
+export interface TrackOptions {
+  /** Default: where the presentation asks to begin, else 0. */
+  readonly startSeconds?: number;
+  /** A thread that runs already, which the track takes over. Default: a new one. */
+  readonly worker?: DecodeWorker;
+  readonly signal?: AbortSignal;
 }
 
 /** Assumed for a gap before any sound: the CD's format. */
@@ -52,6 +43,8 @@ export class Track implements AsyncDisposable {
   #preparation = new AbortController();
   #info: TrackInfo | undefined;
   readonly #spanPlacement = new SpanPlacement();
+  readonly #joins = new JoinSmoothing();
+  readonly #listedTime = new ListedTime();
   #placement: Placement = { baseFrames: 0, dropFrames: 0 };
   #positionFrames = 0;
   #lostPackets = 0;
@@ -63,17 +56,18 @@ export class Track implements AsyncDisposable {
   }
 
   /**
-   * Opens `source` at `startSeconds` and resolves when its first span is ready to be read. The track owns neither the source nor its
-   * cache: close the track first, then the source. Abort closes what was opened.
+   * Opens a source, which may still be opening, at `startSeconds` and resolves when its first span is ready to be read. The track owns
+   * neither the source nor its cache: close the track first, then the source. Abort closes what was opened.
    */
-  static async open(
-    source: MediaSource,
-    options: { readonly startSeconds?: number; readonly signal?: AbortSignal } = {},
-  ): Promise<Track> {
+  static async open(opening: MediaSource | Promise<MediaSource>, options: TrackOptions = {}): Promise<Track> {
     options.signal?.throwIfAborted();
-    const track = new Track(source, DecodeWorker.start());
+    await using unused = new AsyncDisposableStack();
+    const worker = unused.use(options.worker ?? DecodeWorker.start());
+    const source = await opening;
+    unused.move();
+    const track = new Track(source, worker);
     try {
-      await track.#start(options.startSeconds ?? 0, options.signal);
+      await track.#start(options.startSeconds ?? source.preferredStartSeconds ?? 0, options.signal);
       return track;
     } catch (error) {
       await track.close();
@@ -123,10 +117,13 @@ export class Track implements AsyncDisposable {
     if (result.kind === 'empty') return result;
     const { baseFrames, dropFrames } = this.#placement;
     const surplus = Math.min(result.frameCount, Math.max(0, dropFrames - result.positionFrames));
+    this.#joins.hide(into.subarray(0, surplus * channelCount), channelCount);
     if (surplus === result.frameCount) return { kind: 'empty' };
     const positionFrames = baseFrames + result.positionFrames + surplus;
     this.#positionFrames = positionFrames + result.frameCount - surplus;
+    if (this.#source.kind === 'hls') this.#source.startFill?.();
     const samples = into.subarray(surplus * channelCount, result.frameCount * channelCount);
+    this.#joins.hear(samples, span.format);
     return { kind: 'pcm', samples, positionFrames, format: span.format };
   }
 
@@ -166,13 +163,45 @@ export class Track implements AsyncDisposable {
     await this.close();
   }
 
-  async #start(startSeconds: number, signal: AbortSignal | undefined): Promise<void> {
+  /** Opens the span that holds `wantedSeconds`, where the playlist lists it or, when its media lie elsewhere, where they do. */
+  async #start(wantedSeconds: number, signal: AbortSignal | undefined): Promise<void> {
+    let aimSeconds: number | undefined = this.#listedTime.aim(wantedSeconds, this.#source.durationSeconds);
+    for (let isFirstTry = true; aimSeconds !== undefined; isFirstTry = false) {
+      const span = await this.#enter(aimSeconds, signal);
+      const placement = span === undefined ? undefined : this.#place(span, { followsSeconds: undefined, wantedSeconds });
+      aimSeconds = placement === undefined ? undefined : this.#betterAim(span, { placement, wantedSeconds, isFirstTry });
+      if (aimSeconds === undefined) this.#adopt(span, placement);
+      else await this.#stopSpans();
+    }
+    this.#positionFrames = this.#placement.baseFrames + this.#placement.dropFrames + (this.#current?.startFrame ?? 0);
+  }
+
+  async #enter(startSeconds: number, signal: AbortSignal | undefined): Promise<OpenSpan | undefined> {
     this.#preparation = new AbortController();
+    this.#joins.reset();
     this.#iterator = this.#source.spans({ startSeconds, signal: this.#preparation.signal })[Symbol.asyncIterator]();
     this.#next = this.#prepare();
-    const span = await (signal === undefined ? this.#next : untilAborted(this.#next, signal));
-    this.#adopt(span, undefined);
-    this.#positionFrames = this.#placement.baseFrames + this.#placement.dropFrames + (span?.startFrame ?? 0);
+    return signal === undefined ? this.#next : untilAborted(this.#next, signal);
+  }
+
+  #betterAim(
+    open: OpenSpan | undefined,
+    {
+      isFirstTry,
+      placement,
+      wantedSeconds,
+    }: {
+      readonly placement: Placement;
+      readonly wantedSeconds: number;
+      readonly isFirstTry: boolean;
+    },
+  ): number | undefined {
+    if (open?.info === undefined || open.span.isSeekable) return undefined;
+    const { startSeconds: listedSeconds, offsetSeconds } = open.span;
+    const { sampleRate } = open.format;
+    const actualSeconds = placement.baseFrames / sampleRate;
+    const surplusSeconds = (Math.round(wantedSeconds * sampleRate) - placement.baseFrames) / sampleRate;
+    return this.#listedTime.correct({ listedSeconds, actualSeconds, offsetSeconds, surplusSeconds }, isFirstTry);
   }
 
   /** Opens the span after the ones that were prepared before; `undefined` at the end of the source. */
@@ -189,18 +218,19 @@ export class Track implements AsyncDisposable {
     return span;
   }
 
-  /** Makes a span the current one; `followsSeconds` is where the one before it ended on the track. */
-  #adopt(span: OpenSpan | undefined, followsSeconds: number | undefined): void {
+  /** Makes a span the current one. */
+  #adopt(span: OpenSpan | undefined, placement: Placement | undefined): void {
     this.#current = span;
-    if (span !== undefined) this.#placement = this.#place(span, followsSeconds);
+    this.#placement = placement ?? this.#placement;
     this.#next = span === undefined ? undefined : this.#prepare();
     // A failure is thrown where the span is waited for; until then it must not count as unhandled.
     this.#next?.catch(() => {});
   }
 
-  #place({ format, info, span, startFrame }: OpenSpan, followsSeconds: number | undefined): Placement {
-    if (info !== undefined && startFrame === 0) return this.#spanPlacement.place({ span, info, followsSeconds });
-    return { baseFrames: Math.round(span.startSeconds * format.sampleRate), dropFrames: 0 };
+  /** `followsSeconds` is where the span before it ended on the track. */
+  #place({ format, info, span, startFrame }: OpenSpan, wish: Omit<PlacedSpan, 'span' | 'info'>): Placement {
+    if (info !== undefined && startFrame === 0) return this.#spanPlacement.place({ span, info, ...wish });
+    return { baseFrames: Math.round((wish.followsSeconds ?? span.startSeconds) * format.sampleRate), dropFrames: 0 };
   }
 
   /** The current span was read to its end: goes on with the prepared one as soon as it is there. */
@@ -212,7 +242,16 @@ export class Track implements AsyncDisposable {
     this.#next = (async () => {
       await finished.close();
       const span = await next;
-      if (!signal.aborted) this.#adopt(span, followsSeconds);
+      if (signal.aborted) return span;
+      const placement = span && this.#place(span, { followsSeconds });
+      const silence =
+        finished.span.isGap && span ? restOfGap(finished, { followsSeconds, placement, format: span.format }) : undefined;
+      if (silence === undefined) this.#adopt(span, placement);
+      else {
+        this.#current = silence;
+        this.#placement = this.#place(silence, { followsSeconds });
+        this.#next = Promise.resolve(span);
+      }
       return span;
     })();
     this.#next.catch(() => {});
@@ -249,59 +288,6 @@ export class Track implements AsyncDisposable {
     await this.#iterator?.return?.();
     this.#iterator = undefined;
   }
-}
-
-interface DecodedSpanParts {
-  readonly span: MediaSpan;
-  readonly stream: DecodeStream;
-  readonly reader: SpanReader;
-  readonly startFrame: number;
-}
-
-function decodedSpan({ span, stream, reader, startFrame }: DecodedSpanParts): OpenSpan {
-  const format: PcmFormat = { sampleRate: stream.info.sampleRate, channelCount: stream.info.channelCount };
-  return {
-    span,
-    info: stream.info,
-    format,
-    startFrame,
-    get lostPackets() {
-      return stream.lostPackets;
-    },
-    read: (into) => stream.read(into),
-    waitReadable: (signal) => stream.waitReadable({ signal }),
-    async seek(frame, signal) {
-      await stream.seek(frame, { signal });
-    },
-    async close() {
-      await stream.close();
-      await reader.release();
-    },
-  };
-}
-
-function gapSpan(span: MediaSpan, format: PcmFormat): OpenSpan {
-  const frameCount = Math.round((span.durationSeconds ?? 0) * format.sampleRate);
-  let position = Math.min(frameCount, Math.round(span.offsetSeconds * format.sampleRate));
-  return {
-    span,
-    info: undefined,
-    format,
-    startFrame: position,
-    lostPackets: 0,
-    read(into) {
-      const count = Math.min(frameCount - position, into.length / format.channelCount);
-      if (count === 0) return { kind: 'end' };
-      into.fill(0, 0, count * format.channelCount);
-      position += count;
-      return { kind: 'pcm', frameCount: count, positionFrames: position - count };
-    },
-    async waitReadable() {},
-    async seek(frame) {
-      position = Math.min(frame, frameCount);
-    },
-    async close() {},
-  };
 }
 
 /** The promise, or the signal's reason as soon as it aborts. The promise itself goes on. */

@@ -13,7 +13,7 @@ export class Volume {
   constructor(decibels: number, sampleRate: number) {
     this.#rampFrames = Math.max(1, Math.round(rampSeconds * sampleRate));
     this.#decibels = decibels;
-    this.#fromGain = this.#toGain = gainOf(decibels);
+    this.#fromGain = this.#toGain = gainOfDecibels(decibels);
     this.#rampDone = this.#rampFrames;
   }
 
@@ -24,7 +24,7 @@ export class Volume {
   set(decibels: number): void {
     this.#fromGain = this.#gainNow();
     this.#decibels = decibels;
-    this.#toGain = gainOf(decibels);
+    this.#toGain = gainOfDecibels(decibels);
     this.#rampDone = 0;
   }
 
@@ -46,6 +46,7 @@ export class Volume {
   }
 }
 
-function gainOf(decibels: number): number {
+/** Factor of a gain in decibels; silence for −∞. */
+export function gainOfDecibels(decibels: number): number {
   return decibels === Number.NEGATIVE_INFINITY ? 0 : 10 ** (decibels / 20);
 }

@@ -1,5 +1,3 @@
-import { readFile } from 'node:fs/promises';
-import path from 'node:path';
 import type { AssetStore } from '@tutti/assets';
 
 /**
@@ -7,18 +5,7 @@ import type { AssetStore } from '@tutti/assets';
  * known. `undefined` when this process is the writer, and when nobody can write.
  */
 export async function otherWriter(store: AssetStore): Promise<string | undefined> {
-  if (store.mode === 'writer' || store.obstacle !== undefined) return undefined;
-  const pid = await holderPid(path.join(store.root, 'writer.json'));
-  return pid === undefined ? 'another process' : `process ${pid}`;
-}
-
-/** The holder of the lock names itself in a file; one that has just gone has taken its name along. */
-async function holderPid(file: string): Promise<number | undefined> {
-  try {
-    const holder: unknown = JSON.parse(await readFile(file, 'utf8'));
-    const pid = typeof holder === 'object' && holder !== null && 'pid' in holder ? holder.pid : undefined;
-    return typeof pid === 'number' ? pid : undefined;
-  } catch {
-    return undefined;
-  }
+  const writer = await store.otherWriter();
+  if (writer === undefined) return undefined;
+  return writer.pid === undefined ? 'another process' : `process ${writer.pid}`;
 }

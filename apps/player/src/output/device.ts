@@ -1,9 +1,12 @@
-import type { AudioBufferSourceNode, AudioContext } from 'node-web-audio-api';
+import type { AudioContext } from 'node-web-audio-api';
 import type * as AudioLibrary from 'node-web-audio-api';
 import { setTimeout as delay } from 'node:timers/promises';
-import type { Output, PcmFormat } from './output.ts';
+import { DeviceClock } from './device-clock.ts';
+import type { Output } from './output.ts';
 import { OutputError } from './output-error.ts';
+import { PlacedBlocks } from './placed-blocks.ts';
 import { mayHaveSound } from './sound-system.ts';
+import { timedFormat, type TimedOutput } from './timed-output.ts';
 
 export interface DeviceOptions {
   /** Part of a device's name or its id, as `tutti doctor` lists them. Default: the system's default device. */
@@ -12,42 +15,49 @@ export interface DeviceOptions {
   readonly isSilent?: boolean;
 }
 
-/** Every device is opened at this rate and width; the engine converts. */
-const deviceFormat: PcmFormat = { sampleRate: 48_000, channelCount: 2 };
 /** Sound is scheduled this far ahead of the device. */
 const queueSeconds = 2;
-/** How near to its start a block may still be taken back: more than one device callback. */
-const revokeGuardSeconds = 0.08;
+/** Sound can be placed, or taken back, this many device callbacks ahead of the device: it asks for the next one while one plays. */
+const guardQuanta = 2;
+/** Time for the audio thread to learn of what was placed. */
+const guardSeconds = 0.005;
 /** Where the first block after a start or a stall is put: the device needs this long to pick it up. */
 const leadSeconds = 0.15;
 /** A block that would start sooner than this is late: the device clock moves in bursts of a callback. */
 const minimumLeadSeconds = 0.02;
 
-interface ScheduledBlock {
-  readonly node: AudioBufferSourceNode;
-  readonly startFrame: number;
-  readonly endFrame: number;
-}
-
 /**
- * The sound card, through node-web-audio-api. Blocks are scheduled back to back on whole device frames, two seconds ahead; what is
- * scheduled and not yet due can be revoked. The library and the device are opened by `open`, never before.
+ * The sound card, through node-web-audio-api, at 48 kHz stereo; the engine converts. Blocks are scheduled on whole device frames, two
+ * seconds ahead; what is scheduled and not yet due can be taken back. `write` puts them back to back; who uses `place` does not use
+ * `write`. The library and the device are opened here, never before.
  */
-export async function createDeviceOutput(options: DeviceOptions = {}): Promise<Output> {
+export async function createDeviceOutput(options: DeviceOptions = {}): Promise<Output & TimedOutput> {
   const context = await openContext(options);
-  const scheduled: ScheduledBlock[] = [];
+  const { sampleRate, channelCount } = timedFormat;
+  const currentFrame = (): number => Math.round(context.currentTime * sampleRate);
+  const clock = new DeviceClock({
+    sampleRate,
+    readFrame: currentFrame,
+    readLatencySeconds: () => context.outputLatency,
+  });
+  const blocks = new PlacedBlocks(context, timedFormat);
   let nextFrame = 0;
   let underrunCount = 0;
   let hasStarted = false;
   let isClosed = false;
 
-  const currentFrame = (): number => Math.round(context.currentTime * deviceFormat.sampleRate);
+  const earliestFrame = (): number => currentFrame() + guardQuanta * clock.quantumFrames + Math.round(guardSeconds * sampleRate);
+  const retract = (fromFrame: number): number => {
+    const cut = Math.max(fromFrame, earliestFrame());
+    blocks.cut(cut);
+    return cut;
+  };
   /** Puts the next block behind the last one, or a lead ahead of the device when that place is past or about to be. */
   const anchor = (): void => {
-    const isInTime = nextFrame > currentFrame() + Math.round(minimumLeadSeconds * deviceFormat.sampleRate);
+    const isInTime = nextFrame > currentFrame() + Math.round(minimumLeadSeconds * sampleRate);
     if (!isInTime) {
       if (hasStarted) underrunCount++;
-      nextFrame = currentFrame() + Math.round(leadSeconds * deviceFormat.sampleRate);
+      nextFrame = currentFrame() + Math.round(leadSeconds * sampleRate);
     }
     hasStarted = true;
   };
@@ -55,7 +65,7 @@ export async function createDeviceOutput(options: DeviceOptions = {}): Promise<O
     signal.throwIfAborted();
     for (let excess = nextFrame - currentFrame() - atMostFrames; excess > 0; excess = nextFrame - currentFrame() - atMostFrames) {
       // The device clock moves in bursts: look again at least five times a second.
-      const waitMs = Math.min(200, Math.max(5, (excess * 1000) / deviceFormat.sampleRate));
+      const waitMs = Math.min(200, Math.max(5, (excess * 1000) / sampleRate));
       await delay(waitMs, undefined, { signal }).catch((error: unknown) => {
         signal.throwIfAborted();
         throw error;
@@ -70,52 +80,43 @@ export async function createDeviceOutput(options: DeviceOptions = {}): Promise<O
   return {
     kind: 'device',
     description: options.isSilent === true ? 'silent device' : (options.deviceName ?? 'default sound device'),
+    latencySource: 'reported',
     get queuedFrames() {
       return Math.max(0, nextFrame - currentFrame());
     },
     get underrunCount() {
       return underrunCount;
     },
-    async open() {
-      return deviceFormat;
+    get quantumFrames() {
+      return clock.quantumFrames;
     },
-    waitWritable: ({ signal }) => waitUntilQueued(queueSeconds * deviceFormat.sampleRate, signal),
+    get deviceFrame() {
+      return currentFrame();
+    },
+    get earliestFrame() {
+      return earliestFrame();
+    },
+    async open() {
+      return timedFormat;
+    },
+    waitWritable: ({ signal }) => waitUntilQueued(queueSeconds * sampleRate, signal),
     async write(samples) {
       anchor();
-      const { channelCount, sampleRate } = deviceFormat;
-      const frameCount = samples.length / channelCount;
-      const buffer = context.createBuffer(channelCount, frameCount, sampleRate);
-      for (let channel = 0; channel < channelCount; channel++) {
-        buffer.copyToChannel(deinterleave(samples, channel, channelCount), channel);
-      }
-      const node = context.createBufferSource();
-      node.buffer = buffer;
-      node.connect(context.destination);
-      const block: ScheduledBlock = { node, startFrame: nextFrame, endFrame: nextFrame + frameCount };
-      node.addEventListener('ended', () => {
-        node.disconnect();
-        const index = scheduled.indexOf(block);
-        if (index >= 0) scheduled.splice(index, 1);
-      });
-      node.start(block.startFrame / sampleRate);
-      scheduled.push(block);
-      nextFrame = block.endFrame;
+      blocks.place(nextFrame, samples);
+      nextFrame += samples.length / channelCount;
     },
     revoke() {
-      const cut = Math.max(
-        currentFrame() + Math.round(revokeGuardSeconds * deviceFormat.sampleRate),
-        scheduled[0]?.startFrame ?? 0,
-      );
+      const cut = retract(blocks.firstFrame ?? 0);
       if (!hasStarted || nextFrame <= cut) return 0;
-      for (const block of scheduled) {
-        if (block.endFrame > cut) block.node.stop(Math.max(block.startFrame, cut) / deviceFormat.sampleRate);
-      }
       const frames = nextFrame - cut;
       nextFrame = cut;
       // What follows a revoke is a new start, however long it takes.
       hasStarted = false;
       return frames;
     },
+    place: (startFrame, samples) => blocks.place(startFrame, samples),
+    retract,
+    watchClock: (listener) => clock.watch(listener),
     drain: ({ signal }) => waitUntilQueued(0, signal),
     close,
     [Symbol.asyncDispose]: close,
@@ -138,7 +139,7 @@ async function openContext(options: DeviceOptions): Promise<AudioContext> {
   const sinkId = await findSink(options);
   try {
     const context = new library.AudioContext({
-      sampleRate: deviceFormat.sampleRate,
+      sampleRate: timedFormat.sampleRate,
       latencyHint: 'playback',
       ...(sinkId === undefined ? {} : { sinkId }),
     });
@@ -181,10 +182,4 @@ async function loadLibrary(): Promise<typeof AudioLibrary> {
       },
     );
   }
-}
-
-function deinterleave(samples: Float32Array, channel: number, channelCount: number): Float32Array<ArrayBuffer> {
-  const plane = new Float32Array(samples.length / channelCount);
-  for (let frame = 0; frame < plane.length; frame++) plane[frame] = samples[frame * channelCount + channel] ?? 0;
-  return plane;
 }

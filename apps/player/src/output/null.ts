@@ -1,9 +1,12 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import type { LocalUs } from '@tutti/sync';
+import { monotonicUs } from './monotonic-clock.ts';
 import type { Output, PcmFormat } from './output.ts';
+import type { TimedOutput } from './timed-output.ts';
 
 export interface NullOptions {
-  /** Monotonic clock in milliseconds. Default `performance.now`. */
-  readonly now?: () => number;
+  /** Monotonic clock in whole microseconds. Default: this machine's. */
+  readonly nowUs?: () => LocalUs;
   /** Waits. Default a timer. */
   readonly sleep?: (durationMs: number, options: { readonly signal: AbortSignal }) => Promise<unknown>;
 }
@@ -12,23 +15,32 @@ export interface NullOptions {
 const queueSeconds = 2;
 /** A revoke leaves this much: what a device would not give back. */
 const committedSeconds = 0.05;
+/** How often the pretended device tells its clock. */
+const observeMs = 100;
 
-/** Plays in real time into nothing: paced as a sound card would, silent. */
-export function createNullOutput(options: NullOptions = {}): Output {
-  const now = options.now ?? (() => performance.now());
+/**
+ * Plays in real time into nothing: paced as a sound card would, silent. Its frames are heard at once, at exactly the nominal rate of this
+ * machine's monotonic clock.
+ */
+export function createNullOutput(options: NullOptions = {}): Output & TimedOutput {
+  const nowUs = options.nowUs ?? monotonicUs;
   const sleep = options.sleep ?? ((durationMs, { signal }) => delay(durationMs, undefined, { signal }));
+  const openedUs = nowUs();
   let format: PcmFormat = { sampleRate: 1, channelCount: 1 };
-  // The moment at which everything written so far will have been played.
-  let endsAtMs = now();
+  // The frame at which everything written so far will have been played.
+  let nextFrame = 0;
   let underrunCount = 0;
   let hasStarted = false;
 
-  const queuedMs = (): number => Math.max(0, endsAtMs - now());
-  const waitUntilQueued = async (atMostMs: number, signal: AbortSignal): Promise<void> => {
+  const currentFrame = (): number => Math.floor(((nowUs() - openedUs) * format.sampleRate) / 1e6);
+  const committedFrames = (): number => Math.round(committedSeconds * format.sampleRate);
+  const queuedFrames = (): number => Math.max(0, nextFrame - currentFrame());
+  const waitUntilQueued = async (atMostSeconds: number, signal: AbortSignal): Promise<void> => {
     signal.throwIfAborted();
-    for (let excessMs = queuedMs() - atMostMs; excessMs > 0; excessMs = queuedMs() - atMostMs) {
+    const excessMs = (): number => (queuedFrames() / format.sampleRate - atMostSeconds) * 1000;
+    for (let waitMs = excessMs(); waitMs > 0; waitMs = excessMs()) {
       try {
-        await sleep(excessMs, { signal });
+        await sleep(waitMs, { signal });
       } catch (error) {
         signal.throwIfAborted();
         throw error;
@@ -38,33 +50,55 @@ export function createNullOutput(options: NullOptions = {}): Output {
   return {
     kind: 'null',
     description: 'nothing (in real time)',
+    latencySource: 'none',
+    quantumFrames: 1,
     get queuedFrames() {
-      return Math.round((queuedMs() * format.sampleRate) / 1000);
+      return queuedFrames();
     },
     get underrunCount() {
       return underrunCount;
+    },
+    get deviceFrame() {
+      return currentFrame();
+    },
+    get earliestFrame() {
+      return currentFrame() + committedFrames();
     },
     async open(source) {
       format = { sampleRate: source.sampleRate, channelCount: source.channelCount };
       return format;
     },
-    waitWritable: ({ signal }) => waitUntilQueued(queueSeconds * 1000, signal),
+    waitWritable: ({ signal }) => waitUntilQueued(queueSeconds, signal),
     async write(samples) {
-      const at = now();
-      if (endsAtMs < at) {
+      const current = currentFrame();
+      if (nextFrame < current) {
         if (hasStarted) underrunCount++;
-        endsAtMs = at;
+        nextFrame = current;
       }
       hasStarted = true;
-      endsAtMs += (samples.length / format.channelCount / format.sampleRate) * 1000;
+      nextFrame += samples.length / format.channelCount;
     },
     revoke() {
-      const keptMs = Math.min(queuedMs(), committedSeconds * 1000);
-      const frames = Math.floor(((queuedMs() - keptMs) * format.sampleRate) / 1000);
-      endsAtMs -= (frames / format.sampleRate) * 1000;
+      const frames = Math.max(0, queuedFrames() - committedFrames());
+      nextFrame -= frames;
       // What follows a revoke is a new start, however long it takes.
       hasStarted = false;
       return frames;
+    },
+    place() {},
+    retract: (fromFrame) => Math.max(fromFrame, currentFrame() + committedFrames()),
+    watchClock(listener) {
+      const ended = new AbortController();
+      const observe = async (): Promise<void> => {
+        for (;;) {
+          const deviceFrame = currentFrame();
+          listener({ localUs: (openedUs + Math.round((deviceFrame / format.sampleRate) * 1e6)) as LocalUs, deviceFrame });
+          await sleep(observeMs, { signal: ended.signal });
+        }
+      };
+      // Ends only by abort.
+      observe().catch(() => {});
+      return { [Symbol.dispose]: () => ended.abort() };
     },
     drain: ({ signal }) => waitUntilQueued(0, signal),
     async close() {},

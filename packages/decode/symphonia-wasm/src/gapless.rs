@@ -39,8 +39,10 @@ pub struct Facts {
 pub fn plan(track: &OpenedTrack, facts: Facts, mp4: Option<&Mp4Head>, itunes: Option<ItunesGapless>) -> Plan {
     if let Some(head) = mp4 {
         if let Some(mp4_track) = head.audio_tracks.iter().find(|candidate| candidate.track_id == track.id) {
+            let listed_edit = mp4_track.edit;
             let mp4_track = &with_opus_edit(mp4_track, opus_pre_skip(&track.params) as u64);
             let mut plan = plan_mp4(head, mp4_track, facts.rate, itunes);
+            plan.first_timestamp_seconds = first_timestamp_seconds(head, mp4_track, listed_edit, &plan, facts.rate);
             if is_lossless(track.codec) {
                 // Nothing is padded, and what an edit's rounding would cut off is music.
                 plan.cuts_end &= plan.trimmed_end > 0;
@@ -105,7 +107,7 @@ fn with_opus_edit(track: &Mp4Track, skipped: u64) -> Mp4Track {
 }
 
 fn plan_mp4(head: &Mp4Head, track: &Mp4Track, rate: u32, itunes: Option<ItunesGapless>) -> Plan {
-    let decode_time = head.first_decode_times.iter().find(|(id, _)| *id == track.track_id).map_or(0, |(_, time)| *time);
+    let decode_time = first_decode_time(head, track);
     let media_ticks = media_ticks(head, track);
     let mut plan = Plan::default();
     let to_frames = |ticks: u64| rescale(ticks, rate, track.timescale);
@@ -131,11 +133,22 @@ fn plan_mp4(head: &Mp4Head, track: &Mp4Track, rate: u32, itunes: Option<ItunesGa
         }
     }
     plan.start = plan.trimmed_start as i64;
-    if head.is_fragmented && track.timescale > 0 {
-        let first = decode_time as f64 / f64::from(track.timescale) + plan.trimmed_start as f64 / f64::from(rate);
-        plan.first_timestamp_seconds = Some(first);
-    }
     plan
+}
+
+/// Fragments carry decode times, in which an edit list's `media_time` is the zero of the presentation (ISO/IEC 14496-12,
+/// 8.6.6): without that, encodings with different delays would not meet. What a codec skips by itself shifts nothing.
+fn first_timestamp_seconds(head: &Mp4Head, track: &Mp4Track, listed: Option<Edit>, plan: &Plan, rate: u32) -> Option<f64> {
+    if !head.is_fragmented || track.timescale == 0 {
+        return None;
+    }
+    let zero = listed.map_or(0, |edit| edit.media_time);
+    let first = (first_decode_time(head, track) as f64 - zero as f64) / f64::from(track.timescale);
+    Some(first + plan.trimmed_start as f64 / f64::from(rate))
+}
+
+fn first_decode_time(head: &Mp4Head, track: &Mp4Track) -> u64 {
+    head.first_decode_times.iter().find(|(id, _)| *id == track.track_id).map_or(0, |(_, time)| *time)
 }
 
 /// Length of all samples, in the track's ticks.
@@ -205,6 +218,22 @@ mod tests {
         head.is_fragmented = true;
         head.first_decode_times = vec![(1, 441_000)];
         let plan = plan_mp4(&head, &track, 44_100, None);
-        assert_eq!((plan.start, plan.frames, plan.first_timestamp_seconds), (0, None, Some(10.0)));
+        assert_eq!((plan.start, plan.frames), (0, None));
+    }
+
+    #[test]
+    fn a_fragments_time_begins_where_its_edit_does() {
+        let edit = Some(Edit { media_time: 1024, duration: 0, is_only: true });
+        let (mut head, track) = mp4(edit, 0, 1000);
+        head.is_fragmented = true;
+        let mut first = |decode_time, listed| {
+            head.first_decode_times = vec![(1, decode_time)];
+            let plan = plan_mp4(&head, &track, 44_100, None);
+            first_timestamp_seconds(&head, &track, listed, &plan, 44_100).map(|seconds| (seconds * 44_100.0).round())
+        };
+        assert_eq!(first(0, edit), Some(0.0));
+        assert_eq!(first(442_024, edit), Some(441_000.0));
+        // What Opus skips is not heard, and is no edit.
+        assert_eq!(first(0, None), Some(1024.0));
     }
 }

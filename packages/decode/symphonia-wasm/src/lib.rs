@@ -9,6 +9,10 @@ pub mod describe;
 pub mod failure;
 pub mod foreign;
 pub mod gapless;
+pub mod interleave;
+#[cfg(test)]
+#[path = "../kernels/mod.rs"]
+mod kernels;
 pub mod mp4;
 pub mod ogg;
 pub mod opening;

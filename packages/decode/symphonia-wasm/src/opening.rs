@@ -120,19 +120,22 @@ fn make_reader(source: &Source, examined: &Examined) -> Result<Box<dyn FormatRea
     })
 }
 
-/// All formats. Of the metadata only what stands at the head: ID3v1 and APE tags would cost a read at the end of every
+/// All formats that this build has. Of the metadata only what stands at the head: ID3v1 and APE tags would cost a read at the end of every
 /// file before the first sample.
 fn probe() -> Probe {
     let mut probe = Probe::new_with_options(&ProbeOptions::default());
     probe.register_format::<formats::AdtsReader<'_>>();
-    probe.register_format::<formats::CafReader<'_>>();
     probe.register_format::<formats::FlacReader<'_>>();
     probe.register_format::<formats::IsoMp4Reader<'_>>();
     probe.register_format::<formats::MpaReader<'_>>();
-    probe.register_format::<formats::AiffReader<'_>>();
     probe.register_format::<formats::WavReader<'_>>();
     probe.register_format::<formats::OggReader<'_>>();
-    probe.register_format::<formats::MkvReader<'_>>();
+    #[cfg(feature = "everything")]
+    {
+        probe.register_format::<formats::AiffReader<'_>>();
+        probe.register_format::<formats::CafReader<'_>>();
+        probe.register_format::<formats::MkvReader<'_>>();
+    }
     probe.register_metadata::<meta::Id3v2Reader<'_>>();
     probe
 }

@@ -9,6 +9,7 @@ use crate::clock::Precision;
 use crate::codec_name::{codec_name, is_padded};
 use crate::failure::Failure;
 use crate::foreign::ForeignRequest;
+use crate::interleave::interleave;
 use crate::opening::{choose_track, make_decoder, unsupported};
 use crate::session::{MAX_GAP_SECONDS, Run, Session};
 
@@ -28,11 +29,10 @@ impl Session {
             let change = format!("{} Hz with {} channels", spec.rate, spec.channels);
             return Err(unsupported(&format!("a change to {change} inside the stream"), &self.track.container));
         }
-        buffer.copy_to_vec_interleaved::<f32>(&mut self.samples);
+        interleave(&buffer, &mut self.samples);
         if self.track.codec == CODEC_ID_AAC && self.examined.foreign.is_none() {
             order_channels(&mut self.samples, spec.channels);
         }
-        sanitize(&mut self.samples);
         self.lost_in_a_row = 0;
         let frames = spec.frames as i64;
         if std::mem::take(&mut self.drops_next) {
@@ -197,16 +197,6 @@ fn order_channels(samples: &mut [f32], channels: usize) {
         frame[..channels].copy_from_slice(samples);
         for (sample, &from) in samples.iter_mut().zip(order) {
             *sample = frame[from];
-        }
-    }
-}
-
-/// NaN and infinities would stay in every filter downstream; denormals only slow them.
-fn sanitize(samples: &mut [f32]) {
-    for sample in samples {
-        let magnitude = sample.abs();
-        if !(magnitude >= f32::MIN_POSITIVE && magnitude < f32::INFINITY) {
-            *sample = 0.0;
         }
     }
 }

@@ -42,10 +42,12 @@ export class ThroughputEstimator {
 
   /** Bits per second; `undefined` before there is anything to go by. */
   get bitsPerSecond(): number | undefined {
-    const fast = this.#fast.value;
-    const slow = this.#slow.value;
-    if (fast === undefined || slow === undefined) return this.#remembered === undefined ? undefined : this.#remembered / 2;
-    return Math.min(fast, slow);
+    return this.#measured ?? (this.#remembered === undefined ? undefined : this.#remembered / 2);
+  }
+
+  /** What a later session is to remember: the measurement, or what this one remembered as long as there is none. */
+  get lastBitsPerSecond(): number | undefined {
+    return this.#measured ?? this.#remembered;
   }
 
   /** Begins to count a body whose first byte has arrived. */
@@ -65,6 +67,12 @@ export class ThroughputEstimator {
         this.#activeCount -= 1;
       },
     };
+  }
+
+  get #measured(): number | undefined {
+    const fast = this.#fast.value;
+    const slow = this.#slow.value;
+    return fast === undefined || slow === undefined ? undefined : Math.min(fast, slow);
   }
 
   #advance(): void {

@@ -3,7 +3,42 @@ import { HlsError, publicUrl } from '../hls-error.ts';
 /** Larger playlists are refused before they are parsed: 16 MiB holds about 150,000 keyed segments. */
 export const MAX_PLAYLIST_BYTES = 16 * 1024 * 1024;
 
-/** One line that means something: a tag or a URI. Comments and blank lines are gone. */
+/** More segments are refused: a year of two-second segments is 16 million, a day of them 43,200. */
+export const MAX_SEGMENTS = 1_000_000;
+
+/** Tags that mean something here; others are left out like comments (RFC 8216, 6.3.1). */
+const TAGS: ReadonlyMap<string, string> = new Map(
+  [
+    'EXTM3U',
+    'EXT-X-DEFINE',
+    'EXT-X-START',
+    'EXTINF',
+    'EXT-X-BYTERANGE',
+    'EXT-X-DISCONTINUITY',
+    'EXT-X-KEY',
+    'EXT-X-MAP',
+    'EXT-X-PROGRAM-DATE-TIME',
+    'EXT-X-GAP',
+    'EXT-X-TARGETDURATION',
+    'EXT-X-MEDIA-SEQUENCE',
+    'EXT-X-DISCONTINUITY-SEQUENCE',
+    'EXT-X-ENDLIST',
+    'EXT-X-PLAYLIST-TYPE',
+    'EXT-X-I-FRAMES-ONLY',
+    'EXT-X-SKIP',
+    'EXT-X-MEDIA',
+    'EXT-X-STREAM-INF',
+    'EXT-X-I-FRAME-STREAM-INF',
+    'EXT-X-SESSION-KEY',
+  ].map((tag) => [tag, tag]),
+);
+
+// oxlint-disable-next-line no-control-regex -- they are what is looked for
+const CONTROLS = /[\u0000-\u0008\u000B\u000C\u000E-\u001F\u007F]/u;
+
+const HASH = 35;
+
+/** One line that means something: a known tag or a URI. Comments, other tags and blank lines are gone. */
 export interface PlaylistLine {
   /** Counted from 1 in the file as it was received. */
   readonly number: number;
@@ -11,6 +46,12 @@ export interface PlaylistLine {
   readonly tag: string;
   /** What follows the tag's colon, or the URI itself. Surrounding white space is removed. */
   readonly text: string;
+}
+
+export interface ScannedPlaylist {
+  readonly lines: readonly PlaylistLine[];
+  /** Whether any tag is one of HLS, also one that means nothing here; plain M3U lists have none. */
+  readonly hasHlsTag: boolean;
 }
 
 /** Attribute values by name; the quotes of quoted strings are removed. */
@@ -21,24 +62,33 @@ export type Attributes = ReadonlyMap<string, string>;
  * CRLF or CR alone, control characters dropped. Throws `hls/too-large`, or `hls/not-a-playlist` unless the first line
  * that is neither blank nor a comment is `#EXTM3U`.
  */
-export function scanLines(bytes: Uint8Array, url: string): readonly PlaylistLine[] {
+export function scanLines(bytes: Uint8Array, url: string): ScannedPlaylist {
   if (bytes.byteLength > MAX_PLAYLIST_BYTES) {
     throw new HlsError('hls/too-large', `playlist ${publicUrl(url)} is larger than 16 MiB`, { url });
   }
-  const text = new TextDecoder().decode(bytes);
+  const received = new TextDecoder().decode(bytes);
+  // One look at the whole text: hardly any playlist has one.
+  const text = CONTROLS.test(received) ? withoutControls(received) : received;
   const lines: PlaylistLine[] = [];
-  let number = 0;
-  for (let start = 0; start <= text.length;) {
+  let hasHeader = false;
+  let hasHlsTag = false;
+  let uriCount = 0;
+  for (let start = 0, number = 1; start <= text.length; number += 1) {
     const end = lineEnd(text, start);
-    number += 1;
-    const line = withoutControls(text.slice(start, end)).trim();
-    const scanned = line === '' ? undefined : scanLine(line, number);
-    if (lines.length === 0 && scanned !== undefined && !scanned.tag.startsWith('EXTM3U')) throw notAPlaylist(line, url);
-    if (scanned !== undefined) lines.push(scanned);
+    const line = text.slice(start, end).trim();
     start = end + (text.charCodeAt(end) === 13 && text.charCodeAt(end + 1) === 10 ? 2 : 1);
+    if (line === '' || (line.charCodeAt(0) === HASH && !line.startsWith('#EXT'))) continue;
+    if (!hasHeader && !line.startsWith('#EXTM3U')) throw notAPlaylist(line, url);
+    hasHeader = true;
+    hasHlsTag ||= line.startsWith('#EXT-X-');
+    const scanned = scanLine(line, number);
+    if (scanned === undefined) continue;
+    if (scanned.tag === '') uriCount += 1;
+    if (uriCount > MAX_SEGMENTS) throw tooMany(number, url);
+    lines.push(scanned);
   }
-  if (lines.length === 0) throw notAPlaylist('', url);
-  return lines;
+  if (!hasHeader) throw notAPlaylist('', url);
+  return { lines, hasHlsTag };
 }
 
 /**
@@ -78,12 +128,19 @@ export function parseDecimal(text: string | undefined): number | undefined {
   return Number(text);
 }
 
+/** Reads the TIME-OFFSET of EXT-X-START in seconds (RFC 8216, 4.3.5.2): negative from the end; `undefined` when it is no number. */
+export function parseStartOffset(text: string | undefined): number | undefined {
+  if (text === undefined || !/^-?\d{1,15}(?:\.\d*)?$/u.test(text)) return undefined;
+  return Number(text);
+}
+
+/** `undefined` for a tag that means nothing here. */
 function scanLine(line: string, number: number): PlaylistLine | undefined {
-  if (line.charCodeAt(0) !== 35) return { number, tag: '', text: line };
-  if (!line.startsWith('#EXT')) return undefined;
+  if (line.charCodeAt(0) !== HASH) return { number, tag: '', text: line };
   const colon = line.indexOf(':');
-  if (colon === -1) return { number, tag: line.slice(1).trim(), text: '' };
-  return { number, tag: line.slice(1, colon).trim(), text: line.slice(colon + 1).trim() };
+  const tag = TAGS.get((colon === -1 ? line.slice(1) : line.slice(1, colon)).trim());
+  if (tag === undefined) return undefined;
+  return { number, tag, text: colon === -1 ? '' : line.slice(colon + 1).trim() };
 }
 
 function lineEnd(text: string, start: number): number {
@@ -94,10 +151,13 @@ function lineEnd(text: string, start: number): number {
   return text.length;
 }
 
-/** Drops control characters (RFC 8216, 4.1 forbids them), line breaks included. */
-export function withoutControls(line: string): string {
-  // oxlint-disable-next-line no-control-regex -- they are what is removed
-  return line.replace(/[\u0000-\u0008\u000A-\u001F\u007F]/gu, '');
+/** Drops control characters (RFC 8216, 4.1 forbids them) but tabs and line breaks. */
+function withoutControls(text: string): string {
+  return text.replaceAll(new RegExp(CONTROLS, 'gu'), '');
+}
+
+function tooMany(line: number, url: string): HlsError {
+  return new HlsError('hls/too-large', `playlist ${publicUrl(url)} has more than ${MAX_SEGMENTS} segments`, { url, line });
 }
 
 function notAPlaylist(firstLine: string, url: string): HlsError {

@@ -3,9 +3,11 @@ import { getOptions, parse, setOptions } from 'hls-parser';
 import type { types } from 'hls-parser';
 import { HlsError, publicUrl } from '../hls-error.ts';
 import { scanLines } from './line-scan.ts';
+import { References } from './references.ts';
 import { fromQuotable, repairMedia } from './repair-media.ts';
 import type { PlaylistWarning, SegmentNote } from './repair-media.ts';
 import { repairMultivariant } from './repair-multivariant.ts';
+import type { RepairedMultivariant } from './repair-multivariant.ts';
 import { chooseKey } from './segment-key.ts';
 import type { KeySet, SegmentKey } from './segment-key.ts';
 import { VariableScope } from './variables.ts';
@@ -42,6 +44,10 @@ export interface MultivariantPlaylist {
   readonly kind: 'multivariant';
   readonly variants: readonly PlaylistVariant[];
   readonly renditions: readonly AudioRendition[];
+  /** EXT-X-SESSION-KEY: keys of its media playlists, to be fetched before those are. */
+  readonly sessionKeys: readonly SegmentKey[];
+  /** EXT-X-START of every media playlist that it names; negative counts from the end. */
+  readonly startOffsetSeconds: number | undefined;
   /** For the IMPORT of its media playlists. */
   readonly variables: Variables;
   readonly warnings: readonly PlaylistWarning[];
@@ -110,15 +116,15 @@ export interface ParsePlaylistOptions {
  */
 export function parsePlaylist(bytes: Uint8Array, options: ParsePlaylistOptions): MultivariantPlaylist | MediaPlaylist {
   const { url } = options;
-  const lines = scanLines(bytes, url);
+  const { hasHlsTag, lines } = scanLines(bytes, url);
   const scope = new VariableScope(options);
   if (
     lines.some((line) => line.tag === 'EXT-X-STREAM-INF' || line.tag === 'EXT-X-MEDIA' || line.tag === 'EXT-X-I-FRAME-STREAM-INF')
   ) {
-    const { text, variantLines, warnings } = repairMultivariant(lines, scope, url);
-    return readMultivariant(parseText(text, url), { url, variantLines, warnings, variables: scope.values });
+    const repaired = repairMultivariant(lines, scope, url);
+    return readMultivariant(parseText(repaired.text, url), { url, ...repaired, variables: scope.values });
   }
-  if (!lines.some((line) => line.tag.startsWith('EXT-X-'))) {
+  if (!hasHlsTag) {
     const what =
       lines.length === 1 ? 'has nothing but #EXTM3U' : 'is a plain M3U list without HLS tags: give its entries one by one';
     throw new HlsError('hls/not-a-playlist', `${publicUrl(url)} is not an HLS playlist: it ${what}`, { url, line: 1 });
@@ -144,24 +150,20 @@ function parseText(text: string, url: string): ParsedPlaylist {
 
 function readMultivariant(
   parsed: ParsedPlaylist,
-  context: {
-    readonly url: string;
-    readonly variantLines: readonly number[];
-    readonly warnings: readonly PlaylistWarning[];
-    readonly variables: Variables;
-  },
+  context: Omit<RepairedMultivariant, 'text'> & { readonly url: string; readonly variables: Variables },
 ): MultivariantPlaylist {
-  const { url, variantLines, warnings, variables } = context;
+  const { sessionKeys, startOffsetSeconds, url, variantLines, variables, warnings } = context;
+  const references = new References(url);
   const variants: PlaylistVariant[] = [];
   const renditions = new Map<string, AudioRendition>();
   for (const [index, variant] of (parsed.isMasterPlaylist ? parsed.variants : []).entries()) {
     const line = variantLines[index] ?? 1;
     for (const item of variant.audio) {
-      const rendition = readRendition(item, { url, line });
+      const rendition = readRendition(item, references, line);
       renditions.set(`${rendition.groupId}\n${rendition.name}\n${rendition.uri ?? ''}`, rendition);
     }
     variants.push({
-      uri: absolute(variant.uri, { url, line }),
+      uri: references.fetchable(variant.uri, line),
       bandwidth: variant.bandwidth,
       averageBandwidth: variant.averageBandwidth,
       codecs: variant.codecs === undefined ? undefined : fromQuotable(variant.codecs),
@@ -170,15 +172,23 @@ function readMultivariant(
       line,
     });
   }
-  return { kind: 'multivariant', variants, renditions: [...renditions.values()], variables, warnings };
+  return {
+    kind: 'multivariant',
+    variants,
+    renditions: [...renditions.values()],
+    sessionKeys,
+    startOffsetSeconds,
+    variables,
+    warnings,
+  };
 }
 
-function readRendition(rendition: types.Rendition, place: Place): AudioRendition {
+function readRendition(rendition: types.Rendition, references: References, line: number): AudioRendition {
   return {
     groupId: fromQuotable(rendition.groupId),
     name: fromQuotable(rendition.name ?? ''),
     language: rendition.language,
-    uri: rendition.uri === undefined ? undefined : absolute(fromQuotable(rendition.uri), place),
+    uri: rendition.uri === undefined ? undefined : references.fetchable(fromQuotable(rendition.uri), line),
     isDefault: rendition.isDefault ?? false,
     isAutoselect: (rendition.autoselect ?? false) || (rendition.isDefault ?? false),
     channels: rendition.channels,
@@ -197,13 +207,14 @@ function readMedia(parsed: ParsedPlaylist, context: MediaContext): MediaPlaylist
   if (parsed.isMasterPlaylist || parsed.segments.length !== notes.length) {
     throw new HlsError('hls/bad-playlist', `playlist ${publicUrl(url)} cannot be parsed: its segments are ambiguous`, { url });
   }
-  const inits = new InitSections(url);
+  const references = new References(url);
+  const inits = new InitSections(references);
   const segments: MediaSegment[] = [];
   let startSeconds = 0;
   for (const [index, note] of notes.entries()) {
     const parsedSegment = parsed.segments[index];
     if (parsedSegment === undefined) break;
-    const segment = readSegment(parsedSegment, note, { url, startSeconds, inits });
+    const segment = readSegment(parsedSegment, note, { references, startSeconds, inits });
     startSeconds += segment.durationSeconds;
     segments.push(segment);
   }
@@ -225,10 +236,14 @@ function readMedia(parsed: ParsedPlaylist, context: MediaContext): MediaPlaylist
 function readSegment(
   segment: types.Segment,
   note: SegmentNote,
-  { url, startSeconds, inits }: { readonly url: string; readonly startSeconds: number; readonly inits: InitSections },
+  {
+    references,
+    startSeconds,
+    inits,
+  }: { readonly references: References; readonly startSeconds: number; readonly inits: InitSections },
 ): MediaSegment {
   return {
-    uri: absolute(segment.uri, { url, line: note.line }),
+    uri: references.fetchable(segment.uri, note.line),
     durationSeconds: segment.duration,
     startSeconds,
     mediaSequence: segment.mediaSequenceNumber,
@@ -247,11 +262,11 @@ function readSegment(
 
 /** Makes one `InitSection` per EXT-X-MAP, so that segments can be compared by it. */
 class InitSections {
-  readonly #url: string;
+  readonly #references: References;
   readonly #known = new Map<types.MediaInitializationSection, InitSection>();
 
-  constructor(url: string) {
-    this.#url = url;
+  constructor(references: References) {
+    this.#references = references;
   }
 
   of(map: types.MediaInitializationSection | undefined | null, note: SegmentNote): InitSection | undefined {
@@ -259,7 +274,7 @@ class InitSections {
     const known = this.#known.get(map);
     if (known !== undefined) return known;
     const init: InitSection = {
-      uri: absolute(fromQuotable(map.uri), { url: this.#url, line: note.line }),
+      uri: this.#references.fetchable(fromQuotable(map.uri), note.line),
       range: readRange(map.byterange),
       key: chooseKey(note.mapKeys),
     };
@@ -270,17 +285,4 @@ class InitSections {
 
 function readRange(range: { readonly length: number; readonly offset: number } | undefined): ByteRange | undefined {
   return range === undefined ? undefined : { start: range.offset, end: range.offset + range.length };
-}
-
-interface Place {
-  readonly url: string;
-  readonly line: number;
-}
-
-function absolute(reference: string, { url, line }: Place): string {
-  const resolved = URL.parse(reference, url);
-  if (resolved !== null && (resolved.protocol === 'http:' || resolved.protocol === 'https:')) return resolved.href;
-  const problem =
-    resolved === null ? 'a URI is not valid' : `${resolved.protocol} addresses are not fetched, only http: and https:`;
-  throw new HlsError('hls/bad-playlist', `playlist ${publicUrl(url)}, line ${line}: ${problem}`, { url, line });
 }

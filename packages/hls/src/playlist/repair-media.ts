@@ -1,12 +1,10 @@
 import { HlsError, publicUrl } from '../hls-error.ts';
-import { parseAttributes, parseDecimal, parseInteger } from './line-scan.ts';
+import { parseAttributes, parseDecimal, parseInteger, parseStartOffset } from './line-scan.ts';
 import type { PlaylistLine } from './line-scan.ts';
+import { References } from './references.ts';
 import { applyKeyTag } from './segment-key.ts';
 import type { KeySet } from './segment-key.ts';
 import type { VariableScope } from './variables.ts';
-
-/** More segments are refused: a year of two-second segments is 16 million, a day of them 43,200. */
-export const MAX_SEGMENTS = 1_000_000;
 
 /** Stands for an apostrophe, which hls-parser takes for a quote. Control characters never survive the scan. */
 const APOSTROPHE_STAND_IN = '\u001A';
@@ -44,7 +42,7 @@ export interface RepairedMedia {
   readonly warnings: readonly PlaylistWarning[];
 }
 
-/** Rewrites a media playlist line by line. Throws `hls/bad-playlist` and `hls/too-large`. */
+/** Rewrites a media playlist line by line. Throws `hls/bad-playlist`, and `hls/too-large` for variables that outgrow it. */
 export function repairMedia(lines: readonly PlaylistLine[], scope: VariableScope, url: string): RepairedMedia {
   const repair = new MediaRepair(scope, url);
   for (const line of lines) repair.add(line);
@@ -62,13 +60,7 @@ class MediaRepair {
   readonly #rangeEnds = new Map<string, number>();
   #keys: KeySet = [];
   #mapKeys: KeySet = [];
-  /** The last key URI and what it resolves to: rotation with a new IV per segment repeats it. */
-  #keyUri = { reference: '', resolved: '' };
-  readonly #resolveKey = (reference: string): string => {
-    if (this.#keyUri.reference !== reference)
-      this.#keyUri = { reference, resolved: URL.parse(reference, this.#url)?.href ?? reference };
-    return this.#keyUri.resolved;
-  };
+  readonly #references: References;
   #startOffsetSeconds: number | undefined;
   #longestSeconds = 0;
   #pendingTags: string[] = [];
@@ -78,6 +70,7 @@ class MediaRepair {
   constructor(scope: VariableScope, url: string) {
     this.#scope = scope;
     this.#url = url;
+    this.#references = new References(url);
   }
 
   add(line: PlaylistLine): void {
@@ -102,7 +95,7 @@ class MediaRepair {
         this.#keys = applyKeyTag(this.#keys, this.#attributes(line), {
           url: this.#url,
           line: line.number,
-          resolve: this.#resolveKey,
+          references: this.#references,
         });
         break;
       case 'EXT-X-MAP':
@@ -112,7 +105,7 @@ class MediaRepair {
         this.#scope.define(parseAttributes(line.text), line.number);
         break;
       case 'EXT-X-START':
-        this.#startOffsetSeconds = readStartOffset(parseAttributes(line.text).get('TIME-OFFSET'));
+        this.#startOffsetSeconds = parseStartOffset(parseAttributes(line.text).get('TIME-OFFSET'));
         break;
       case 'EXT-X-TARGETDURATION':
       case 'EXT-X-MEDIA-SEQUENCE':
@@ -150,10 +143,6 @@ class MediaRepair {
   }
 
   #addSegment(line: PlaylistLine): void {
-    if (this.#notes.length === MAX_SEGMENTS) {
-      const message = `playlist ${publicUrl(this.#url)} has more than ${MAX_SEGMENTS} segments`;
-      throw new HlsError('hls/too-large', message, { url: this.#url, line: line.number });
-    }
     const uri = this.#scope.substitute(line.text, line.number);
     const durationSeconds = this.#pendingInfo?.durationSeconds ?? this.#targetDuration(line);
     this.#longestSeconds = Math.max(this.#longestSeconds, durationSeconds);
@@ -162,7 +151,7 @@ class MediaRepair {
     if (this.#pendingRange !== undefined) this.#body.push(`#EXT-X-BYTERANGE:${this.#readRange(this.#pendingRange, uri)}`);
     this.#body.push(uri);
     this.#notes.push({ line: line.number, title: this.#pendingInfo?.title, keys: this.#keys, mapKeys: this.#mapKeys });
-    this.#pendingTags = [];
+    if (this.#pendingTags.length > 0) this.#pendingTags = [];
     this.#pendingInfo = undefined;
     this.#pendingRange = undefined;
   }
@@ -236,9 +225,4 @@ class MediaRepair {
   #error(problem: string, line: number): HlsError {
     return new HlsError('hls/bad-playlist', `playlist ${publicUrl(this.#url)}, line ${line}: ${problem}`, { url: this.#url, line });
   }
-}
-
-function readStartOffset(text: string | undefined): number | undefined {
-  if (text === undefined || !/^-?\d{1,15}(?:\.\d*)?$/u.test(text)) return undefined;
-  return Number(text);
 }

@@ -1,11 +1,14 @@
 import { HlsError, publicUrl } from '../hls-error.ts';
-import { parseAttributes, parseInteger } from './line-scan.ts';
+import { parseAttributes, parseInteger, parseStartOffset } from './line-scan.ts';
 import type { Attributes, PlaylistLine } from './line-scan.ts';
 import { toQuotable } from './repair-media.ts';
 import type { PlaylistWarning } from './repair-media.ts';
+import { References } from './references.ts';
+import { applyKeyTag } from './segment-key.ts';
+import type { SegmentKey } from './segment-key.ts';
 import type { VariableScope } from './variables.ts';
 
-/** More are refused: hls-parser looks at every rendition for every variant. Real ladders have tens. */
+/** More, session keys included, are refused: hls-parser looks at every rendition for every variant. Real ladders have tens. */
 const MAX_VARIANTS = 1000;
 const MAX_RENDITIONS = 10_000;
 
@@ -19,6 +22,8 @@ export interface RepairedMultivariant {
   readonly text: string;
   /** Line of each variant's EXT-X-STREAM-INF. */
   readonly variantLines: readonly number[];
+  readonly sessionKeys: readonly SegmentKey[];
+  readonly startOffsetSeconds: number | undefined;
   readonly warnings: readonly PlaylistWarning[];
 }
 
@@ -28,6 +33,9 @@ export function repairMultivariant(lines: readonly PlaylistLine[], scope: Variab
   const variants: string[] = [];
   const variantLines: number[] = [];
   const warnings: PlaylistWarning[] = [];
+  const sessionKeys: SegmentKey[] = [];
+  const references = new References(url);
+  let startOffsetSeconds: number | undefined;
   let pending: PlaylistLine | undefined;
   for (const line of lines) {
     switch (line.tag) {
@@ -49,6 +57,12 @@ export function repairMultivariant(lines: readonly PlaylistLine[], scope: Variab
         else renditions.push(writeTag('#EXT-X-MEDIA:TYPE=AUDIO', attributes, RENDITION_ATTRIBUTES));
         break;
       }
+      case 'EXT-X-SESSION-KEY':
+        sessionKeys.push(...applyKeyTag([], attributesOf(line, scope), { url, line: line.number, references }));
+        break;
+      case 'EXT-X-START':
+        startOffsetSeconds = parseStartOffset(parseAttributes(line.text).get('TIME-OFFSET'));
+        break;
       case 'EXT-X-DEFINE':
         scope.define(parseAttributes(line.text), line.number);
         break;
@@ -59,15 +73,19 @@ export function repairMultivariant(lines: readonly PlaylistLine[], scope: Variab
           { url, line: line.number },
         );
     }
-    if (variantLines.length > MAX_VARIANTS || renditions.length > MAX_RENDITIONS || warnings.length > MAX_RENDITIONS) {
-      throw new HlsError('hls/too-large', `playlist ${publicUrl(url)} has too many variants or renditions`, {
+    if (
+      variantLines.length + sessionKeys.length > MAX_VARIANTS ||
+      renditions.length > MAX_RENDITIONS ||
+      warnings.length > MAX_RENDITIONS
+    ) {
+      throw new HlsError('hls/too-large', `playlist ${publicUrl(url)} has too many variants, renditions or keys`, {
         url,
         line: line.number,
       });
     }
   }
   if (pending !== undefined) warnings.push({ line: pending.number, message: 'a variant without a URI was left out' });
-  return { text: ['#EXTM3U', ...renditions, ...variants].join('\n'), variantLines, warnings };
+  return { text: ['#EXTM3U', ...renditions, ...variants].join('\n'), variantLines, sessionKeys, startOffsetSeconds, warnings };
 }
 
 function variantTag(attributes: Attributes, line: PlaylistLine, warnings: PlaylistWarning[]): string {

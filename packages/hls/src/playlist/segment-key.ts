@@ -1,5 +1,6 @@
 import { HlsError, publicUrl } from '../hls-error.ts';
 import type { Attributes } from './line-scan.ts';
+import type { References } from './references.ts';
 
 /** One EXT-X-KEY in force (RFC 8216, 4.3.2.4). Never METHOD=NONE: that is the absence of a key. */
 export interface SegmentKey {
@@ -11,6 +12,8 @@ export interface SegmentKey {
   readonly iv: Uint8Array | undefined;
   /** `identity` when the tag has no KEYFORMAT. */
   readonly keyFormat: string;
+  /** Of its tag in the playlist. */
+  readonly line: number;
 }
 
 /** The keys in force at one point of a playlist: at most one per KEYFORMAT. */
@@ -20,8 +23,7 @@ export interface KeyTagPlace {
   /** URL of the playlist. */
   readonly url: string;
   readonly line: number;
-  /** Makes a key's URI absolute, or leaves it as it is. */
-  resolve(uri: string): string;
+  readonly references: References;
 }
 
 /**
@@ -35,7 +37,13 @@ export function applyKeyTag(keys: KeySet, attributes: Attributes, place: KeyTagP
   const uri = attributes.get('URI');
   if (uri === undefined || uri === '') throw badKeyTag('EXT-X-KEY has no URI', place);
   const keyFormat = attributes.get('KEYFORMAT') ?? 'identity';
-  const key: SegmentKey = { method, uri: place.resolve(uri), iv: parseIv(attributes.get('IV'), place), keyFormat };
+  const key: SegmentKey = {
+    method,
+    uri: place.references.any(uri),
+    iv: parseIv(attributes.get('IV'), place),
+    keyFormat,
+    line: place.line,
+  };
   return keys.length === 0 || (keys.length === 1 && keys[0]?.keyFormat === keyFormat)
     ? [key]
     : [...keys.filter((other) => other.keyFormat !== keyFormat), key];
@@ -54,6 +62,16 @@ export function isSupportedKey(key: SegmentKey): boolean {
   return key.method === 'AES-128' && key.keyFormat === 'identity' && /^https?:/u.test(key.uri);
 }
 
+/** Throws `hls/unsupported-encryption`, naming method and line, unless what is under `key` in the playlist at `url` can be decrypted. */
+export function checkSupported(key: SegmentKey, url: string): void {
+  if (isSupportedKey(key)) return;
+  const { keyFormat, line, method } = key;
+  const what =
+    method === 'AES-128' && keyFormat === 'identity' ? 'a key that is not behind http(s)' : `${method}, key format ${keyFormat}`;
+  const message = `playlist ${publicUrl(url)}, line ${line}: segments are encrypted with ${what}: only AES-128 with key format identity is played; choose a clear or AES-128 stream`;
+  throw new HlsError('hls/unsupported-encryption', message, { url, line });
+}
+
 /** The IV of a segment without an explicit one: its media sequence number as a big-endian 128-bit number (RFC 8216, 5.2). */
 export function implicitIv(mediaSequence: number): Uint8Array {
   const iv = new Uint8Array(16);
@@ -63,12 +81,8 @@ export function implicitIv(mediaSequence: number): Uint8Array {
 
 function parseIv(text: string | undefined, place: KeyTagPlace): Uint8Array | undefined {
   if (text === undefined) return undefined;
-  const digits = text.slice(2);
   if (!/^0[xX][0-9a-fA-F]{1,32}$/u.test(text)) throw badKeyTag('IV is not 0x and up to 32 hexadecimal digits', place);
-  const iv = new Uint8Array(16);
-  for (let end = digits.length, at = 15; end > 0; end -= 2, at -= 1)
-    iv[at] = Number.parseInt(digits.slice(Math.max(0, end - 2), end), 16);
-  return iv;
+  return Buffer.from(text.slice(2).padStart(32, '0'), 'hex');
 }
 
 function badKeyTag(problem: string, { url, line }: KeyTagPlace): HlsError {

@@ -1,5 +1,5 @@
 import { HlsError, publicUrl } from '../hls-error.ts';
-import { withoutControls } from './line-scan.ts';
+import { MAX_PLAYLIST_BYTES } from './line-scan.ts';
 import type { Attributes } from './line-scan.ts';
 
 /** Values by variable name. */
@@ -20,6 +20,8 @@ const REFERENCE = /\{\$([A-Za-z0-9_-]+)\}/gu;
 export class VariableScope {
   readonly #options: VariableScopeOptions;
   readonly #values = new Map<string, string>();
+  /** Characters that substitution has written so far. */
+  #writtenLength = 0;
 
   constructor(options: VariableScopeOptions) {
     this.#options = options;
@@ -34,15 +36,21 @@ export class VariableScope {
     const { name, value } = this.#read(attributes, line);
     if (this.#values.has(name)) throw this.#error(`variable ${name} is defined twice`, line);
     // A query parameter may decode to a line break, which would make lines of its own.
-    this.#values.set(name, withoutControls(value));
+    // oxlint-disable-next-line no-control-regex -- they are what is removed
+    this.#values.set(name, value.replaceAll(/[\u0000-\u001F\u007F]/gu, ''));
   }
 
-  /** Replaces `{$name}` by its value. Throws `hls/bad-playlist` for a name that no line above defines. */
+  /**
+   * Replaces `{$name}` by its value. Throws `hls/bad-playlist` for a name that no line above defines, and `hls/too-large` when the
+   * values, which may be made of each other, come to more text than a playlist may have.
+   */
   substitute(text: string, line: number): string {
     if (!text.includes('{$')) return text;
     return text.replace(REFERENCE, (_, name: string) => {
       const value = this.#values.get(name);
       if (value === undefined) throw this.#error(`variable ${name} is used but not defined`, line);
+      this.#writtenLength += value.length;
+      if (this.#writtenLength > MAX_PLAYLIST_BYTES) throw this.#tooLarge(line);
       return value;
     });
   }
@@ -73,6 +81,14 @@ export class VariableScope {
       if (value !== null) return value;
     }
     throw this.#error(`variable ${name} is a query parameter that the playlist's URL does not have`, line);
+  }
+
+  #tooLarge(line: number): HlsError {
+    const { url } = this.#options;
+    return new HlsError('hls/too-large', `playlist ${publicUrl(url)}, line ${line}: its variables make it too large`, {
+      url,
+      line,
+    });
   }
 
   #error(problem: string, line: number): HlsError {

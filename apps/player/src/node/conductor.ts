@@ -1,0 +1,340 @@
+import {
+  boundaryUs,
+  lineOfNext,
+  positionAt,
+  sessionUs,
+  sessionUsAt,
+  type NextTrack,
+  type SessionUs,
+  type Timeline,
+} from '@tutti/sync';
+import { isReady, nextTrack, type SessionTrack } from '@tutti/sync/protocol';
+import { PartyError } from './party-error.ts';
+import type { PartyMemory, Seats } from './party-memory.ts';
+import type { PreparedTrack } from './party-player.ts';
+import { RollCalls } from './roll-call.ts';
+
+export interface ConductorOptions {
+  readonly memory: PartyMemory;
+  readonly seats: Seats;
+  /** Session time: this machine's monotonic clock. */
+  readonly nowUs: () => SessionUs;
+  /** Runs something once after so many milliseconds, unless disposed before. */
+  readonly after: (ms: number, run: () => void) => Disposable;
+}
+
+/** A command takes a moment to every node, and each needs a moment to obey. */
+const LEAD_MS = 60;
+/** A link this slow is not waited for. */
+const MAX_PATH_MS = 500;
+/** Those who have a track wait so long for those who are still fetching it. */
+const START_PATIENCE_MS = 15_000;
+/** So long before its end a track's successor is taken as it is: whoever lacks it joins late. */
+const LAST_CALL_US = 8_000_000;
+/** Longest delay that a timer takes. */
+const MAX_TIMER_MS = 2 ** 31 - 1;
+
+/** Turns the wish to play into timelines: prepares, publishes, goes on to the next track at its boundary. */
+export class Conductor implements Disposable {
+  readonly #options: ConductorOptions;
+  readonly #rolls: RollCalls;
+  /** What nodes told of tracks, by track. */
+  readonly #known = new Map<string, PreparedTrack>();
+  #wantsToPlay = false;
+  /** Counts what was begun: what is overtaken by something newer is given up. */
+  #operation = 0;
+  #isBeginning = false;
+  #armingId: string | undefined;
+  #timer: Disposable | undefined;
+  /** The track whose laggards are waited for, and the one for which that has ended. */
+  #waitingId: string | undefined;
+  #overdueId: string | undefined;
+  #waiting: Disposable | undefined;
+  /** The track that nodes have opened before anybody wanted it. */
+  #rehearsedId: string | undefined;
+
+  constructor(options: ConductorOptions) {
+    this.#options = options;
+    this.#rolls = new RollCalls(options);
+  }
+
+  /** Plays from here on whatever is ready; resumes what was paused. Throws `party/nothing-to-play`. */
+  async play(): Promise<void> {
+    const { state } = this.#options.memory;
+    if (state.currentId === undefined && nextTrack(state) === undefined) {
+      throw new PartyError('party/nothing-to-play', 'there is nothing to play: add something with tutti ctl add SOURCE');
+    }
+    this.#wantsToPlay = true;
+    if (state.currentId !== undefined && state.line?.state === 'paused') await this.#move(state.line.frame0, 'playing');
+    else this.proceed();
+  }
+
+  pause(): void {
+    const line = this.#playingLine();
+    this.#operation++;
+    const atUs = this.#leadUs(0);
+    const { frame, hash, trackId } = positionAt(line, atUs);
+    const rate = trackId === line.trackId ? line : line.next;
+    if (rate === undefined) return;
+    const { rateDen, rateNum } = rate;
+    if (trackId !== line.trackId) this.#options.memory.apply({ type: 'advanced', trackId });
+    this.#publish({ trackId, hash, frame0: this.#clamp(trackId, frame), t0Us: atUs, rateNum, rateDen, state: 'paused' });
+  }
+
+  async resume(): Promise<void> {
+    await this.play();
+  }
+
+  /** Goes to another place of the current track; paused stays paused. */
+  async seek(seconds: number): Promise<void> {
+    const { line } = this.#options.memory.state;
+    if (line === undefined || line.state === 'stopped') throw nothingPlays();
+    await this.#move(this.#clamp(line.trackId, Math.round((seconds * line.rateNum) / line.rateDen)), line.state);
+  }
+
+  /** Goes to the next track, or stops where there is none. */
+  async skip(): Promise<void> {
+    const { state } = this.#options.memory;
+    const next = nextTrack(state);
+    if (next === undefined) this.stop();
+    else if (next.hash === undefined || !this.#hasSomebody(next.hash)) {
+      throw new PartyError('party/incomplete', `${next.label} is still being fetched: try again in a moment`);
+    } else {
+      this.#wantsToPlay = true;
+      await this.#begin(next);
+    }
+  }
+
+  /** Silence; the current track may be begun again. */
+  stop(): void {
+    const { memory } = this.#options;
+    const { line } = memory.state;
+    this.#operation++;
+    this.#wantsToPlay = false;
+    if (line !== undefined && line.state !== 'stopped') {
+      const { hash, rateDen, rateNum, trackId } = line;
+      this.#publish({ trackId, hash, frame0: 0, t0Us: this.#leadUs(0), rateNum, rateDen, state: 'stopped' });
+    }
+    memory.apply({ type: 'stopped' });
+  }
+
+  /** A node can begin this track. */
+  armed(nodeId: string, trackId: string, prepared: PreparedTrack): void {
+    const { memory } = this.#options;
+    if (!this.#known.has(trackId)) {
+      this.#known.set(trackId, prepared);
+      memory.apply({ type: 'measured', trackId, durationSeconds: prepared.durationFrames / prepared.sampleRate });
+    }
+    this.#rolls.answer(nodeId, trackId, prepared);
+  }
+
+  /** A node cannot play this track; when nobody can, it is passed over. */
+  failed(nodeId: string, trackId: string, message: string): void {
+    const { memory } = this.#options;
+    const track = memory.state.tracks.find((each) => each.trackId === trackId);
+    if (track?.hash === undefined) return;
+    memory.apply({ type: 'got', nodeId, hash: track.hash, isOk: false });
+    if (!this.#hasSomebody(track.hash)) memory.apply({ type: 'failed', trackId, message });
+    this.#rolls.answer(nodeId, trackId, undefined);
+    if (track.failure === undefined && memory.state.currentId === trackId && !this.#hasSomebody(track.hash)) this.#advance();
+  }
+
+  left(nodeId: string): void {
+    this.#rolls.left(nodeId);
+  }
+
+  /** The state has changed: begins what can begin, and gets ready what follows. */
+  proceed(): void {
+    const { memory } = this.#options;
+    const { currentId, line } = memory.state;
+    const next = nextTrack(memory.state);
+    if (currentId === undefined) {
+      if (next === undefined || this.#isBeginning || !this.#hasOne(next)) return;
+      if (this.#wantsToPlay) this.#beginSoon(next);
+      else if (isReady(memory.state, next.trackId)) this.#rehearse(next);
+    } else if (line?.state === 'playing' && line.trackId === currentId) this.#follow(line, next);
+  }
+
+  [Symbol.dispose](): void {
+    this.#operation++;
+    this.#timer?.[Symbol.dispose]();
+    this.#waiting?.[Symbol.dispose]();
+  }
+
+  /** Begins when everybody has the track, or when those who have it have waited long enough. */
+  #beginSoon(track: SessionTrack): void {
+    const { after, memory } = this.#options;
+    if (isReady(memory.state, track.trackId) || this.#overdueId === track.trackId) {
+      void this.#begin(track);
+      return;
+    }
+    if (this.#waitingId === track.trackId) return;
+    this.#waitingId = track.trackId;
+    this.#waiting?.[Symbol.dispose]();
+    this.#waiting = after(START_PATIENCE_MS, () => {
+      this.#overdueId = track.trackId;
+      this.proceed();
+    });
+  }
+
+  /** Has every node open the track that a command to play would begin, so that the command finds it open. */
+  #rehearse({ hash, trackId }: SessionTrack): void {
+    if (hash === undefined || this.#rehearsedId === trackId) return;
+    this.#rehearsedId = trackId;
+    void this.#rolls.call(trackId, hash, 0);
+  }
+
+  async #begin(track: SessionTrack): Promise<void> {
+    const { memory } = this.#options;
+    const { hash, trackId } = track;
+    if (hash === undefined) return;
+    const operation = ++this.#operation;
+    this.#isBeginning = true;
+    try {
+      const prepared = await this.#rolls.call(trackId, hash, 0);
+      if (operation !== this.#operation) return;
+      if (prepared !== undefined) {
+        memory.apply({ type: 'advanced', trackId });
+        const rate = { rateNum: prepared.sampleRate, rateDen: 1 };
+        this.#publish({ trackId, hash, frame0: 0, t0Us: this.#leadUs(prepared.minLeadMs), ...rate, state: 'playing' });
+      }
+    } finally {
+      if (operation === this.#operation) this.#isBeginning = false;
+    }
+    this.proceed();
+  }
+
+  /** Goes on with the current track elsewhere. */
+  async #move(frame: number, state: 'playing' | 'paused'): Promise<void> {
+    const { line } = this.#options.memory.state;
+    if (line === undefined) throw nothingPlays();
+    const operation = ++this.#operation;
+    this.#isBeginning = false;
+    const { hash, rateDen, rateNum, trackId } = line;
+    const prepared = await this.#rolls.call(trackId, hash, frame);
+    if (operation !== this.#operation) return;
+    this.#publish({ trackId, hash, frame0: frame, t0Us: this.#leadUs(prepared?.minLeadMs ?? 0), rateNum, rateDen, state });
+    this.proceed();
+  }
+
+  /** Makes the successor part of the playing line, so that the boundary is computed and not commanded. */
+  #follow(line: Timeline, next: SessionTrack | undefined): void {
+    const isOther = line.next !== undefined && line.next.trackId !== next?.trackId;
+    if (isOther) this.#publish({ ...line, next: undefined });
+    if (next === undefined || next.trackId === this.#armingId || (line.next !== undefined && !isOther)) return;
+    // Once it is part of the line it stays so: who joins meanwhile catches up.
+    if (this.#hasOne(next) && (isReady(this.#options.memory.state, next.trackId) || this.#isLastCall(line))) void this.#arm(next);
+  }
+
+  async #arm({ hash, trackId }: SessionTrack): Promise<void> {
+    const { memory } = this.#options;
+    if (hash === undefined) return;
+    this.#armingId = trackId;
+    try {
+      const prepared = await this.#rolls.call(trackId, hash, 0);
+      const { line } = memory.state;
+      const current = line === undefined ? undefined : this.#known.get(line.trackId);
+      const isStillNext = nextTrack(memory.state)?.trackId === trackId && line?.state === 'playing';
+      if (prepared === undefined || current === undefined || line === undefined || !isStillNext) return;
+      const rate = { rateNum: prepared.sampleRate, rateDen: 1 };
+      const next: NextTrack = { trackId, hash, atFrame: current.durationFrames, frame0: 0, ...rate };
+      this.#publish({ ...line, next });
+    } finally {
+      this.#armingId = undefined;
+    }
+  }
+
+  #publish(line: Omit<Timeline, 'epoch'>): void {
+    const { memory, seats } = this.#options;
+    const { next, ...rest } = line;
+    const published = { ...rest, epoch: (memory.state.line?.epoch ?? 0) + 1, ...(next === undefined ? {} : { next }) };
+    memory.apply({ type: 'lined', line: published });
+    seats.broadcast({ type: 'line', line: published });
+    this.#schedule();
+  }
+
+  /** Wakes up at the last call for a successor, and at the end of the track. */
+  #schedule(): void {
+    this.#timer?.[Symbol.dispose]();
+    const { line } = this.#options.memory.state;
+    const endUs = line === undefined ? undefined : this.#endUs(line);
+    if (endUs === undefined) return;
+    const leftUs = endUs - this.#options.nowUs();
+    const waitUs = leftUs > LAST_CALL_US ? leftUs - LAST_CALL_US : leftUs;
+    this.#timer = this.#options.after(Math.min(MAX_TIMER_MS, Math.max(0, Math.ceil(waitUs / 1000))), () => this.#wake());
+  }
+
+  #wake(): void {
+    const { memory, nowUs } = this.#options;
+    const { line } = memory.state;
+    const endUs = line === undefined ? undefined : this.#endUs(line);
+    if (endUs !== undefined && endUs <= nowUs()) this.#advance();
+    else this.#schedule();
+    this.proceed();
+  }
+
+  /** The current track is over: the next one plays already where it was part of the line, else it begins when it can. */
+  #advance(): void {
+    const { memory } = this.#options;
+    const { line } = memory.state;
+    if (line === undefined) return;
+    const following = lineOfNext(line, { epoch: line.epoch + 1 });
+    if (following !== undefined && boundaryUs(line) !== undefined) {
+      memory.apply({ type: 'advanced', trackId: following.trackId });
+      this.#publish(following);
+      return;
+    }
+    const next = nextTrack(memory.state);
+    const { hash, rateDen, rateNum, trackId } = line;
+    if (next === undefined) {
+      this.#wantsToPlay = false;
+      memory.apply({ type: 'advanced', trackId: undefined });
+      this.#publish({ trackId, hash, frame0: 0, t0Us: this.#leadUs(0), rateNum, rateDen, state: 'stopped' });
+    } else {
+      // Everything up to here has been played; the next one begins when somebody can.
+      memory.apply({ type: 'advanced', trackId: next.trackId }, { type: 'stopped' });
+      this.proceed();
+    }
+  }
+
+  #endUs(line: Timeline): SessionUs | undefined {
+    const frames = this.#known.get(line.trackId)?.durationFrames ?? 0;
+    return boundaryUs(line) ?? (frames === 0 ? undefined : sessionUsAt(line, frames));
+  }
+
+  #isLastCall(line: Timeline): boolean {
+    const endUs = this.#endUs(line);
+    return endUs !== undefined && endUs - this.#options.nowUs() <= LAST_CALL_US;
+  }
+
+  /** The session time at which a command given now can be obeyed by everybody. */
+  #leadUs(minLeadMs: number): SessionUs {
+    const { memory, nowUs } = this.#options;
+    const bounds = memory.state.members.map(({ isConnected, report }) => (isConnected ? (report?.boundUs ?? 0) : 0));
+    const pathMs = Math.min(MAX_PATH_MS, Math.max(0, ...bounds) / 1000);
+    return sessionUs(nowUs() + Math.ceil(Math.max(LEAD_MS + 2 * pathMs, minLeadMs) * 1000));
+  }
+
+  #clamp(trackId: string, frame: number): number {
+    const frames = this.#known.get(trackId)?.durationFrames ?? Number.MAX_SAFE_INTEGER;
+    return Math.max(0, Math.min(frame, frames - 1));
+  }
+
+  #playingLine(): Timeline {
+    const { line } = this.#options.memory.state;
+    if (line?.state !== 'playing') throw nothingPlays();
+    return line;
+  }
+
+  #hasOne({ hash }: SessionTrack): boolean {
+    return hash !== undefined && this.#hasSomebody(hash);
+  }
+
+  #hasSomebody(hash: string): boolean {
+    return this.#options.memory.state.members.some(({ has, isConnected }) => isConnected && has.has(hash));
+  }
+}
+
+function nothingPlays(): PartyError {
+  return new PartyError('party/nothing-to-play', 'nothing is playing: begin with tutti ctl play');
+}

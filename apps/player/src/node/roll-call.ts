@@ -1,0 +1,92 @@
+import type { PartyMemory, Seats } from './party-memory.ts';
+import type { PreparedTrack } from './party-player.ts';
+
+export interface RollCallsOptions {
+  readonly memory: PartyMemory;
+  readonly seats: Seats;
+  readonly after: (ms: number, run: () => void) => Disposable;
+}
+
+/** Nodes have this long to prepare a track before it begins without them. */
+const PREPARE_MS = 1500;
+
+/** Asks nodes to prepare tracks, and gathers what they answer. */
+export class RollCalls {
+  readonly #options: RollCallsOptions;
+  readonly #open = new Map<string, RollCall>();
+
+  constructor(options: RollCallsOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * Asks every node that has the track to be able to begin it at `frame`. Resolves with what holds for all that answered in time, or
+   * with `undefined` when nobody can, or when the same track is called again.
+   */
+  async call(trackId: string, hash: string, frame: number): Promise<PreparedTrack | undefined> {
+    const { after, memory, seats } = this.#options;
+    const able = memory.state.members.filter(({ has, isConnected }) => isConnected && has.has(hash)).map(({ nodeId }) => nodeId);
+    const roll = new RollCall(able);
+    this.#open.get(trackId)?.abandon();
+    this.#open.set(trackId, roll);
+    using _deadline = after(PREPARE_MS, () => roll.deadline());
+    for (const nodeId of able) seats.send(nodeId, { type: 'prepare', trackId, hash, frame });
+    const answers = await roll.answers;
+    if (this.#open.get(trackId) === roll) this.#open.delete(trackId);
+    const [first] = answers;
+    return first === undefined ? undefined : { ...first, minLeadMs: Math.max(...answers.map(({ minLeadMs }) => minLeadMs)) };
+  }
+
+  /** A node can begin the track, or with `undefined` cannot. */
+  answer(nodeId: string, trackId: string, prepared: PreparedTrack | undefined): void {
+    this.#open.get(trackId)?.answer(nodeId, prepared);
+  }
+
+  /** A node is gone: nobody waits for it. */
+  left(nodeId: string): void {
+    for (const roll of this.#open.values()) roll.answer(nodeId, undefined);
+  }
+}
+
+/** Who was asked to prepare a track, and what they answered. */
+class RollCall {
+  readonly #expected: Set<string>;
+  readonly #answers: PreparedTrack[] = [];
+  readonly #done = Promise.withResolvers<readonly PreparedTrack[]>();
+  #isOverdue = false;
+
+  constructor(nodeIds: Iterable<string>) {
+    this.#expected = new Set(nodeIds);
+    this.#settle();
+  }
+
+  /**
+   * Resolves with the answers once everybody has answered or gone; after the deadline with those that came, the first one being waited
+   * for in any case. Empty when nobody can.
+   */
+  get answers(): Promise<readonly PreparedTrack[]> {
+    return this.#done.promise;
+  }
+
+  /** `undefined`: this node cannot, or is gone. */
+  answer(nodeId: string, prepared: PreparedTrack | undefined): void {
+    if (!this.#expected.delete(nodeId)) return;
+    if (prepared !== undefined) this.#answers.push(prepared);
+    this.#settle();
+  }
+
+  /** From now on nobody else is waited for: the rest joins late. */
+  deadline(): void {
+    this.#isOverdue = true;
+    this.#settle();
+  }
+
+  /** Nobody is interested any more. */
+  abandon(): void {
+    this.#done.resolve([]);
+  }
+
+  #settle(): void {
+    if (this.#expected.size === 0 || (this.#isOverdue && this.#answers.length > 0)) this.#done.resolve(this.#answers);
+  }
+}

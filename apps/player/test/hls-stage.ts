@@ -1,0 +1,76 @@
+import { startOrigin, type Origin } from '@tutti/fixtures';
+import { openHls, type HlsEvent, type OpenHlsOptions } from '@tutti/hls';
+import { openCache } from '../src/compose.ts';
+import { Track } from '../src/engine/track.ts';
+import { temporaryHome } from './run-tutti.ts';
+
+const signal = AbortSignal.timeout(50_000);
+
+/** A track as it was heard. */
+export interface Played {
+  /** Interleaved stereo. */
+  readonly samples: Float32Array;
+  /** Track position of each frame after which the next one does not follow, with the position that came instead. */
+  readonly jumps: readonly (readonly [number, number])[];
+  readonly events: readonly HlsEvent[];
+}
+
+/** The fixtures' media behind a real origin, played through the engine's track. */
+export class HlsStage implements AsyncDisposable {
+  readonly origin: Origin;
+  readonly #home: Awaited<ReturnType<typeof temporaryHome>>;
+  #cacheCount = 0;
+
+  private constructor(origin: Origin, home: Awaited<ReturnType<typeof temporaryHome>>) {
+    this.origin = origin;
+    this.#home = home;
+  }
+
+  static async open(): Promise<HlsStage> {
+    return new HlsStage(await startOrigin(), await temporaryHome());
+  }
+
+  /** Plays what is at `path` from `startSeconds` to its end, with an empty cache. */
+  async play(
+    path: string,
+    { startSeconds = 0, ...options }: Partial<OpenHlsOptions> & { startSeconds?: number } = {},
+  ): Promise<Played> {
+    await using cache = await openCache({ directory: this.#home.file(`cache-${this.#cacheCount++}`) });
+    const url = this.origin.url(path);
+    const events: HlsEvent[] = [];
+    await using asset = await cache.store.asset(url, { signal });
+    const hooks = { onEvent: (event: HlsEvent) => void events.push(event) };
+    await using source = await openHls({ url, asset, client: cache.client, signal, hooks, ...options });
+    await using track = await Track.open(source, { startSeconds, signal });
+    return { ...(await readTrack(track)), events };
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.origin[Symbol.asyncDispose]();
+    await this.#home[Symbol.asyncDispose]();
+  }
+}
+
+async function readTrack(track: Track): Promise<Omit<Played, 'events'>> {
+  const pieces: Float32Array[] = [];
+  const jumps: (readonly [number, number])[] = [];
+  const into = new Float32Array(8192);
+  let follows: number | undefined;
+  for (let read = track.read(into); read.kind !== 'end'; read = track.read(into)) {
+    if (read.kind === 'empty') {
+      await track.waitReadable({ signal });
+      continue;
+    }
+    const { positionFrames, samples } = read;
+    if (follows !== undefined && follows !== positionFrames) jumps.push([follows, positionFrames]);
+    follows = positionFrames + samples.length / 2;
+    pieces.push(samples.slice());
+  }
+  const samples = new Float32Array(pieces.reduce((sum, { length }) => sum + length, 0));
+  let at = 0;
+  for (const piece of pieces) {
+    samples.set(piece, at);
+    at += piece.length;
+  }
+  return { samples, jumps };
+}

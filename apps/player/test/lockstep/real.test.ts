@@ -1,0 +1,86 @@
+import { fixturePath } from '@tutti/fixtures';
+import { openLocalFileSource } from '@tutti/stream';
+import { identityClockMap, type DeviceSample } from '@tutti/sync';
+import { expect, test } from 'vitest';
+import { createPartyPlayer } from '../../src/node/create-party-player.ts';
+import type { PartyPlayer, PartyPlayerEvent } from '../../src/node/party-player.ts';
+import { DeviceClock } from '../../src/output/device-clock.ts';
+import { monotonicUs } from '../../src/output/monotonic-clock.ts';
+import { createNullOutput } from '../../src/output/null.ts';
+import { playing } from './party.ts';
+
+/** The tracks that started and ended, up to the end of one of them. */
+async function eventsUntilEnd(player: PartyPlayer, trackId: string): Promise<readonly PartyPlayerEvent[]> {
+  const events: PartyPlayerEvent[] = [];
+  const { promise, resolve } = Promise.withResolvers<void>();
+  using _listener = player.on((event) => {
+    if (event.type === 'started' || event.type === 'ended') events.push(event);
+    if (event.type === 'ended' && event.trackId === trackId) resolve();
+  });
+  await promise;
+  return events;
+}
+
+test('files decoded in their worker threads play in real time, one after the other, and end', async () => {
+  const player = createPartyPlayer({ openOutput: async () => createNullOutput() });
+  try {
+    player.setClock(identityClockMap(monotonicUs()));
+    const file = (name: string) => async (signal: AbortSignal) => {
+      signal.throwIfAborted();
+      return openLocalFileSource(fixturePath(name));
+    };
+    const first = await player.prepare({ trackId: 'a', hash: 'a', open: file('part-1.flac') }, { frame: 0 });
+    const second = await player.prepare({ trackId: 'b', hash: 'b', open: file('part-2.flac') }, { frame: 0 });
+    const nearEnd = first.durationFrames - first.sampleRate;
+    const events = eventsUntilEnd(player, 'b');
+    player.follow(
+      playing({
+        t0Us: monotonicUs() + 300_000,
+        rateNum: first.sampleRate,
+        frame0: nearEnd,
+        next: {
+          trackId: 'b',
+          hash: 'b',
+          atFrame: first.durationFrames,
+          frame0: second.durationFrames - second.sampleRate,
+          rateNum: second.sampleRate,
+          rateDen: 1,
+        },
+      }),
+    );
+    expect(await events).toEqual([
+      { type: 'started', trackId: 'a' },
+      { type: 'ended', trackId: 'a' },
+      { type: 'started', trackId: 'b' },
+      { type: 'ended', trackId: 'b' },
+    ]);
+    expect(player.status()).toMatchObject({ snaps: 0, latencySource: 'none' });
+    expect(player.status().alignP95Us).toBeLessThan(1e6 / 48_000);
+  } finally {
+    await player.close();
+  }
+});
+
+test('a device that only counts is observed callback by callback, late perhaps, never early', async () => {
+  const quantumFrames = 480;
+  const openedUs = monotonicUs();
+  const clock = new DeviceClock({
+    sampleRate: 48_000,
+    readFrame: () => (Math.floor((monotonicUs() - openedUs) / 10_000) + 1) * quantumFrames,
+    readLatencySeconds: () => 0.02,
+  });
+  const samples: DeviceSample[] = [];
+  const { promise, resolve } = Promise.withResolvers<void>();
+  using _watch = clock.watch((sample) => {
+    samples.push(sample);
+    if (samples.length === 8) resolve();
+  });
+  await promise;
+  expect(clock.quantumFrames).toBe(quantumFrames);
+  for (const { localUs, deviceFrame } of samples) {
+    expect(deviceFrame % quantumFrames).toBe(0);
+    const lateUs = localUs - (openedUs + (deviceFrame / quantumFrames) * 10_000 + 20_000);
+    expect(lateUs).toBeGreaterThanOrEqual(0);
+    expect(lateUs).toBeLessThan(10_000);
+  }
+});

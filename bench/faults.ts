@@ -1,0 +1,63 @@
+/**
+ * Who delivers every byte from an origin that fails on every seventh request: `tutti warm` beside curl with retries and ffmpeg.
+ *
+ * The times say little, since the faults take most of them; what counts is what arrived and the exit code. `--limit S` (default 60)
+ * ends a contender that takes longer than so many seconds.
+ *
+ * @module
+ */
+import { mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { startOriginProcess } from '@tutti/fixtures';
+import { contendersHere } from './downloads/contenders.ts';
+import { makeMediaSet } from './downloads/media-set.ts';
+import { versionOf } from './downloads/run-program.ts';
+
+const EVERY = 7;
+const FAULTS = [
+  { name: '503', fault: 'status', faultStatus: 503 },
+  { name: '404 once', fault: 'status', faultStatus: 404 },
+  { name: 'reset after 4 KiB', fault: 'reset' },
+  { name: 'truncated after 4 KiB', fault: 'truncate' },
+  { name: 'stalled for 3 s', fault: 'stall', stallMs: 3000 },
+] as const;
+
+/** Prints a table: a row for each fault, a column for each contender. */
+export async function run(args: readonly string[]): Promise<void> {
+  const { values } = parseArgs({ args: [...args], options: { limit: { type: 'string' } } });
+  const limitMs = Number(values.limit ?? 60) * 1000;
+  if ((await versionOf('ffmpeg', '-version')) === undefined) {
+    process.stdout.write('this bench makes its media with ffmpeg, which is not on this machine\n');
+    return;
+  }
+  const root = await mkdtemp(join(tmpdir(), 'tutti-'));
+  try {
+    await mkdir(join(root, 'media'));
+    await using origin = await startOriginProcess(join(root, 'media'));
+    const set = await makeMediaSet(join(root, 'media'), 'TS');
+    const { present, versions } = await contendersHere();
+    const contenders = present.filter((contender) => 'arrived' in contender);
+    process.stdout.write(`${versions.join(', ')}; every ${EVERY}th request for media fails; what arrived, exit code, time\n\n`);
+    process.stdout.write(
+      `| fault | ${contenders.map(({ name }) => name).join(' | ')} |\n|${'---|'.repeat(contenders.length + 1)}\n`,
+    );
+    for (const { name, ...fault } of FAULTS) {
+      const cells: string[] = [];
+      for (const contender of contenders) {
+        await origin.configure({ faultPath: '.ts', faultEvery: EVERY, ...fault });
+        const home = await mkdtemp(join(root, 'home-'));
+        const url = `${origin.baseUrl}/${set.playlist}`;
+        const job = { set, home, url, baseUrl: url.slice(0, url.lastIndexOf('/')) };
+        const { code, seconds } = await contender.download(job, { limitMs, isRetrying: true });
+        await origin.configure({ fault: 'none', faultEvery: 0 });
+        cells.push(`${await contender.arrived?.(job)}, ${code === null ? 'killed' : `exit ${code}`}, ${seconds.toFixed(1)} s`);
+        await rm(home, { recursive: true });
+      }
+      process.stdout.write(`| ${name} | ${cells.join(' | ')} |\n`);
+    }
+  } finally {
+    await rm(root, { recursive: true, force: true });
+  }
+}

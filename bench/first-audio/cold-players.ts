@@ -1,0 +1,88 @@
+import { execFile, spawn } from 'node:child_process';
+import { promisify } from 'node:util';
+
+/** A player that writes 16-bit stereo PCM to its standard output. */
+export interface ColdPlayer {
+  readonly name: string;
+  /** Command and parameters. */
+  command(url: string, cacheDirectory: string): readonly [string, ...(readonly string[])];
+}
+
+const fromNode = (launcher: string): ColdPlayer => ({
+  name: 'tutti',
+  command: (url, cache) => {
+    const wishes = ['-o', '-', '--format', 's16', '--duration', '1', '--cache', cache];
+    return [process.execPath, launcher, 'decode', url, ...wishes];
+  },
+});
+
+const ffmpeg: ColdPlayer = {
+  name: 'ffmpeg',
+  command: (url) => {
+    const wishes = ['-t', '1', '-f', 's16le', '-ac', '2', '-flush_packets', '1', 'pipe:1'];
+    return ['ffmpeg', '-nostdin', '-v', 'error', '-i', url, ...wishes];
+  },
+};
+
+const mpv: ColdPlayer = {
+  name: 'mpv',
+  command: (url) => {
+    const pcm = ['--o=-', '--of=s16le', '--oac=pcm_s16le'];
+    return ['mpv', '--no-config', '--no-video', '--no-terminal', '--length=1', ...pcm, url];
+  },
+};
+
+const gstreamer: ColdPlayer = {
+  name: 'gst-launch-1.0',
+  command: (url) => {
+    const sink = ['audio/x-raw,format=S16LE,channels=2', '!', 'fdsink', 'fd=1', 'sync=false'];
+    return ['gst-launch-1.0', '-q', 'uridecodebin3', `uri=${url}`, '!', 'audioconvert', '!', ...sink];
+  },
+};
+
+const vlc: ColdPlayer = {
+  name: 'cvlc',
+  command: (url) => {
+    const sink = '#transcode{acodec=s16l,channels=2}:std{access=file,mux=raw,dst=-}';
+    const play = ['cvlc', '-I', 'dummy', '--no-video', '-q', '--sout', sink, '--run-time=2', url, 'vlc://quit'] as const;
+    // VLC refuses to run as root.
+    return process.getuid?.() === 0 ? ['runuser', '-u', 'nobody', '--', ...play] : [...play];
+  },
+};
+
+/** Ours, and the others that are installed. */
+export async function coldPlayers(launcher: string): Promise<readonly ColdPlayer[]> {
+  const players = [fromNode(launcher)];
+  for (const player of [ffmpeg, mpv, gstreamer, vlc]) {
+    if (await isInstalled(player.name)) players.push(player);
+    else process.stdout.write(`there is no ${player.name} on this machine: it is left out\n`);
+  }
+  return players;
+}
+
+/** Milliseconds from starting the process to its first sample that is not silence. Rejects when it ends without one. */
+export async function firstAudioMs(player: ColdPlayer, url: string, cacheDirectory: string): Promise<number> {
+  const [command, ...parameters] = player.command(url, cacheDirectory);
+  const startedMs = performance.now();
+  const child = spawn(command, parameters, { stdio: ['ignore', 'pipe', 'pipe'] });
+  const said: string[] = [];
+  child.stderr.setEncoding('utf8').on('data', (text: string) => said.push(text));
+  const { promise: ended, resolve: end } = Promise.withResolvers<void>();
+  child.once('error', () => end());
+  child.once('close', () => end());
+  try {
+    for await (const chunk of child.stdout as AsyncIterable<Buffer>)
+      if (chunk.some((byte) => byte !== 0)) return performance.now() - startedMs;
+    throw new Error(`${player.name} gave no sound of ${url}: ${said.join('').trim()}`);
+  } finally {
+    child.kill('SIGKILL');
+    await ended;
+  }
+}
+
+async function isInstalled(name: string): Promise<boolean> {
+  return promisify(execFile)('which', [name]).then(
+    () => true,
+    () => false,
+  );
+}

@@ -1,0 +1,33 @@
+/**
+ * A node that only keeps time: joins the party of its invitation and prints, on a machine where session time is local time, how far its
+ * map is off, in microseconds, one number a line. Ends with the party.
+ *
+ * @module
+ */
+import { randomUUID } from 'node:crypto';
+import { toSession } from '@tutti/sync';
+import { parseInvitation, PartyKeys } from '@tutti/sync/protocol';
+import { connectLink, monotonicUs, proveToHost, startUdpClock } from '@tutti/sync/transport';
+
+const { host, port, secret } = parseInvitation(process.argv[2] ?? '');
+if (secret === undefined) throw new Error('usage: clock-node INVITATION');
+const keys = new PartyKeys(secret);
+const link = await connectLink({ host, port });
+const { nonces } = await proveToHost(link, keys);
+link.send({ type: 'hello', role: 'node', nodeId: randomUUID(), name: 'clock', output: 'none', hasDevice: false, volumeDb: 0 });
+const welcome = await link.receive();
+if (welcome?.type !== 'welcome') throw new Error(`the host said ${welcome?.type ?? 'nothing'}`);
+await using _clock = await startUdpClock({
+  host,
+  port: welcome.clockPort,
+  nodeNumber: welcome.nodeNumber,
+  key: keys.clockKey(nonces),
+  onProbe: () => undefined,
+  onEvent(event) {
+    if (event.type !== 'map' || !event.isReady) return;
+    const nowUs = monotonicUs();
+    process.stdout.write(`${Math.abs(toSession(event.map, nowUs) - nowUs)}\n`);
+  },
+});
+// What the host says is of no interest; that it says nothing any more is.
+while ((await link.receive().catch(() => undefined)) !== undefined);

@@ -1,0 +1,200 @@
+import { fitLine, quantile, type Line } from './line-fit.ts';
+import type { LocalUs } from './units.ts';
+
+/** One observation of the output: `deviceFrame` was heard, or will be, at `localUs`, as far as its poll could tell. */
+export interface DeviceSample {
+  readonly localUs: LocalUs;
+  /** Frames since the output was opened, at its nominal rate. */
+  readonly deviceFrame: number;
+}
+
+/** The device lost time: an underrun, a stall, or a jump of its clock. The map has re-anchored itself when this is told. */
+export interface DeviceStep {
+  /** How much later (positive) or earlier every frame sounds from now on, in microseconds. */
+  readonly byUs: number;
+  /** When it was noticed. */
+  readonly atUs: LocalUs;
+}
+
+export interface DeviceMapOptions {
+  /** The device's nominal rate in frames per second. */
+  readonly sampleRate: number;
+  /** Frames per device callback; a lasting shift of at least this much is a step. */
+  readonly quantumFrames: number;
+  /** How far back observations count. Default 20 s. */
+  readonly windowUs?: number;
+  /**
+   * Which part of the observations is believed to be on time, 0 to 1. Default 0.1: a poll sees a callback late, never early. A source
+   * whose time stamps err in both directions wants 0.5.
+   */
+  readonly envelope?: number;
+  readonly onStep?: (step: DeviceStep) => void;
+}
+
+interface Bin {
+  readonly index: number;
+  readonly samples: Residual[];
+}
+
+/** An observation as seconds of device time since the anchor and microseconds of lateness against the nominal rate. */
+interface Residual {
+  readonly seconds: number;
+  readonly lateUs: number;
+}
+
+const binUs = 500_000;
+const maxSamplesPerBin = 128;
+const readySamples = 8;
+const readySpanSeconds = 0.2;
+/** A shift counts as a step once this many observations in a row agree on it. */
+const stepSamples = 5;
+/** Assumed jitter of one bin's envelope, and how far crystals stray from their nominal rate. */
+const binNoiseUs = 20;
+const crystalPpm = 100;
+
+/**
+ * Local time ⇄ device frame, fitted to noisy observations: the lower envelope of each half second, and a line through those. Until
+ * enough time has been seen, the line leans towards the nominal rate. Fed by an output for as long as it plays.
+ */
+export class DeviceMap {
+  readonly #options: Required<Omit<DeviceMapOptions, 'onStep'>>;
+  readonly #onStep: ((step: DeviceStep) => void) | undefined;
+  #anchor: DeviceSample | undefined;
+  #bins: Bin[] = [];
+  /** Observations in a row that lie a step beside the line. */
+  #shifted: { readonly sample: DeviceSample; readonly shiftUs: number }[] = [];
+  #prior = { slope: 0, slopeDeviation: crystalPpm };
+  #line: Line | undefined;
+  #isStale = false;
+  #lastFrame = Number.NEGATIVE_INFINITY;
+
+  constructor(options: DeviceMapOptions) {
+    const { onStep, ...rest } = options;
+    this.#options = { windowUs: 20_000_000, envelope: 0.1, ...rest };
+    this.#onStep = onStep;
+  }
+
+  /** Whether the map may be asked: enough has been seen since the output opened. */
+  get isReady(): boolean {
+    const first = this.#bins[0]?.samples[0];
+    const last = this.#bins.at(-1)?.samples.at(-1);
+    if (first === undefined || last === undefined) return false;
+    const count = this.#bins.reduce((sum, bin) => sum + bin.samples.length, 0);
+    return this.#line !== undefined || (count >= readySamples && last.seconds - first.seconds >= readySpanSeconds);
+  }
+
+  /** How much faster than nominal the device runs, in parts per million of local time; 0 until something is known. */
+  get ratePpm(): number {
+    return -(this.#fit()?.slope ?? this.#prior.slope);
+  }
+
+  /** How far the half-second envelopes scatter around the line, in microseconds (standard deviation); `undefined` until ready. */
+  get spreadUs(): number | undefined {
+    return this.#fit()?.deviation;
+  }
+
+  /** Takes one observation. Frames only rise: one that was seen before says nothing but that the poll came later, and is ignored. */
+  add(sample: DeviceSample): void {
+    if (sample.deviceFrame <= this.#lastFrame) return;
+    this.#lastFrame = sample.deviceFrame;
+    this.#anchor ??= sample;
+    const line = this.#fit();
+    const residual = this.#residualOf(sample);
+    const shiftUs = line === undefined ? 0 : residual.lateUs - line.at(residual.seconds);
+    if (Math.abs(shiftUs) < this.#stepUs) {
+      this.#shifted = [];
+      this.#keep(residual, sample.localUs);
+      return;
+    }
+    // A device that stumbles again has not come to rest yet.
+    if (Math.abs(shiftUs - (this.#shifted.at(-1)?.shiftUs ?? shiftUs)) >= this.#stepUs) this.#shifted = [];
+    this.#shifted.push({ sample, shiftUs });
+    if (this.#shifted.length >= stepSamples) this.#reanchor(sample.localUs);
+  }
+
+  /** The local time at which a device frame sounds, in whole microseconds; `undefined` until ready. */
+  localUsAt(deviceFrame: number): LocalUs | undefined {
+    const line = this.#fit();
+    if (line === undefined || this.#anchor === undefined) return undefined;
+    const seconds = (deviceFrame - this.#anchor.deviceFrame) / this.#options.sampleRate;
+    return Math.round(this.#anchor.localUs + seconds * 1e6 + line.at(seconds)) as LocalUs;
+  }
+
+  /** The device frame that sounds at a local time, fractions included; `undefined` until ready. */
+  frameAt(localUs: LocalUs): number | undefined {
+    const line = this.#fit();
+    if (line === undefined || this.#anchor === undefined) return undefined;
+    // local − anchor = seconds · (10⁶ + slope) + what the line says at 0
+    const seconds = (localUs - this.#anchor.localUs - line.at(0)) / (1e6 + line.slope);
+    return this.#anchor.deviceFrame + seconds * this.#options.sampleRate;
+  }
+
+  /** Forgets every observation but not the device's rate: after a suspend, or when the output was opened again. */
+  reset(): void {
+    this.#rememberRate();
+    this.#anchor = undefined;
+    this.#bins = [];
+    this.#shifted = [];
+    this.#line = undefined;
+    this.#lastFrame = Number.NEGATIVE_INFINITY;
+  }
+
+  get #stepUs(): number {
+    return (this.#options.quantumFrames / this.#options.sampleRate) * 1e6;
+  }
+
+  #reanchor(atUs: LocalUs): void {
+    const moved = this.#shifted;
+    const lastFrame = this.#lastFrame;
+    this.reset();
+    this.#lastFrame = lastFrame;
+    this.#anchor = moved[0]?.sample;
+    for (const { sample } of moved) this.#keep(this.#residualOf(sample), sample.localUs);
+    this.#refit();
+    const shiftsUs = moved.map(({ shiftUs }) => shiftUs);
+    this.#onStep?.({ byUs: quantile(shiftsUs, this.#options.envelope), atUs });
+  }
+
+  #keep(residual: Residual, localUs: LocalUs): void {
+    const index = Math.floor(localUs / binUs);
+    const open = this.#bins.at(-1);
+    if (open === undefined || open.index !== index) {
+      this.#bins.push({ index, samples: [residual] });
+      const oldest = index - Math.ceil(this.#options.windowUs / binUs);
+      while ((this.#bins[0]?.index ?? index) < oldest) this.#bins.shift();
+      this.#isStale = true;
+    } else if (open.samples.length < maxSamplesPerBin) {
+      open.samples.push(residual);
+      // A young map gains from every observation, an old one from every bin.
+      this.#isStale ||= this.#bins.length <= 4;
+    }
+  }
+
+  #residualOf(sample: DeviceSample): Residual {
+    const anchor = this.#anchor ?? sample;
+    const seconds = (sample.deviceFrame - anchor.deviceFrame) / this.#options.sampleRate;
+    return { seconds, lateUs: sample.localUs - anchor.localUs - seconds * 1e6 };
+  }
+
+  #fit(): Line | undefined {
+    if (this.#isStale && this.isReady) this.#refit();
+    return this.#line;
+  }
+
+  #refit(): void {
+    this.#isStale = false;
+    // Inside a bin the device drifts too: flatten it with the rate known so far, so that the envelope is one of noise alone.
+    const slope = this.#line?.slope ?? this.#prior.slope;
+    const points = this.#bins.map(({ samples }) => {
+      const seconds = samples.reduce((sum, sample) => sum + sample.seconds, 0) / samples.length;
+      const flat = samples.map((sample) => sample.lateUs - slope * (sample.seconds - seconds));
+      return { x: seconds, y: quantile(flat, this.#options.envelope), weight: samples.length };
+    });
+    this.#line = fitLine(points, { ...this.#prior, noise: binNoiseUs, slopeLimit: 3 * crystalPpm });
+  }
+
+  #rememberRate(): void {
+    if (this.#line === undefined) return;
+    this.#prior = { slope: this.#line.slope, slopeDeviation: Math.max(1, this.#line.slopeDeviation) };
+  }
+}
