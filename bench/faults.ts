@@ -11,9 +11,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { startOriginProcess } from '@tutti/fixtures';
-import { contendersHere } from './downloads/contenders.ts';
+import { contendersHere, tuttiBy } from './downloads/contenders.ts';
 import { makeMediaSet } from './downloads/media-set.ts';
 import { versionOf } from './downloads/run-program.ts';
+import { packCommand } from './first-audio/packed-command.ts';
 
 const EVERY = 7;
 const FAULTS = [
@@ -37,8 +38,9 @@ export async function run(args: readonly string[]): Promise<void> {
     await mkdir(join(root, 'media'));
     await using origin = await startOriginProcess(join(root, 'media'));
     const set = await makeMediaSet(join(root, 'media'), 'TS');
+    await using packed = await packCommand();
     const { present, versions } = await contendersHere();
-    const contenders = present.filter((contender) => 'arrived' in contender);
+    const contenders = [tuttiBy(packed.launcher), ...present].filter((contender) => 'arrived' in contender);
     process.stdout.write(`${versions.join(', ')}; every ${EVERY}th request for media fails; what arrived, exit code, time\n\n`);
     process.stdout.write(
       `| fault | ${contenders.map(({ name }) => name).join(' | ')} |\n|${'---|'.repeat(contenders.length + 1)}\n`,

@@ -12,9 +12,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { startOriginProcess, type OriginProcess } from '@tutti/fixtures';
-import { contendersHere, tutti, type Contender, type Job } from './downloads/contenders.ts';
+import { contendersHere, tuttiBy, type Contender, type Job, type TuttiContender } from './downloads/contenders.ts';
 import { makeMediaSet, SEGMENT_COUNT, type MediaSet } from './downloads/media-set.ts';
 import { versionOf, type ProgramResult } from './downloads/run-program.ts';
+import { packCommand } from './first-audio/packed-command.ts';
 
 const MIB = 1024 * 1024;
 const LINK_BYTES_PER_SECOND = 4e6;
@@ -47,12 +48,14 @@ export async function run(args: readonly string[]): Promise<void> {
   try {
     await mkdir(join(root, 'media'));
     await using origin = await startOriginProcess(join(root, 'media'));
+    await using packed = await packCommand();
+    const ours = tuttiBy(packed.launcher);
     const { absent, present, versions } = await contendersHere();
     process.stdout.write(`${versions.join(', ')}; not installed: ${absent.join(', ') || 'none'}\n`);
-    process.stdout.write('tutti runs from its sources; medians; each column also as our time to theirs\n\n');
+    process.stdout.write('tutti is the packed command; medians; each column also as our time to theirs\n\n');
     const sets = [await makeMediaSet(join(root, 'media'), 'TS'), await makeMediaSet(join(root, 'media'), 'fMP4')];
     const shareMs = (minutes * 60_000) / (sets.length * CONDITIONS.length);
-    const bench = { root, origin, contenders: present, rounds, shareMs };
+    const bench = { root, origin, ours, contenders: [ours, ...present], rounds, shareMs };
     for (const set of sets) await compare(set, bench);
     for (const set of sets) await account(set, bench);
   } finally {
@@ -63,6 +66,8 @@ export async function run(args: readonly string[]): Promise<void> {
 interface Bench {
   readonly root: string;
   readonly origin: OriginProcess;
+  readonly ours: TuttiContender;
+  /** Ourselves first. */
   readonly contenders: readonly Contender[];
   readonly rounds: number;
   /** Milliseconds that each condition may take. */
@@ -118,15 +123,15 @@ async function inHome<T>({ root }: Bench, use: (home: string) => Promise<T>): Pr
 
 /** What a warm job cost our own process, whether it asked for anything twice, and what a second one costs. */
 async function account(set: MediaSet, bench: Bench): Promise<void> {
-  const { origin } = bench;
+  const { origin, ours } = bench;
   await origin.configure({ latencyMs: 20, bytesPerSecond: 0 });
   for (const playlist of [set.playlist, set.longPlaylist]) {
     await inHome(bench, async (home) => {
       const job = jobOf(playlist, set, { home, origin });
       await origin.takeTargets();
-      const first = await tutti.download(job);
+      const first = await ours.download(job);
       const asked = await origin.takeTargets();
-      const second = [await tutti.download(job), await tutti.download(job), await tutti.download(job)];
+      const second = [await ours.download(job), await ours.download(job), await ours.download(job)];
       const askedAgain = await origin.takeTargets();
       const done = doneEvent(first);
       const wanted = (playlist === set.playlist ? set.files.length : (set.files.length - initCount(set)) * 10 + initCount(set)) + 2;
@@ -136,7 +141,7 @@ async function account(set: MediaSet, bench: Bench): Promise<void> {
         `${set.name}, ${wanted - 2} files, 20 ms: ${first.seconds.toFixed(2)} s, peak memory ${(done.peakMemoryBytes / MIB).toFixed(0)} MiB, ` +
           `event loop delay p99 ${done.eventLoopDelayP99Ms.toFixed(1)} ms, ${asked.length} requests of ${wanted} ` +
           `(1 playlist, 1 key, the rest media), ${repeated} twice; again: ${median(second.map(({ seconds }) => seconds)).toFixed(2)} s, ` +
-          `${segmentsAgain} requests for media or keys; hashes right: ${await tutti.arrived?.(job)}\n`,
+          `${segmentsAgain} requests for media or keys; hashes right: ${await ours.arrived?.(job)}\n`,
       );
     });
   }

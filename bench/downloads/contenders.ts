@@ -1,11 +1,10 @@
 import { readFile, writeFile } from 'node:fs/promises';
-import { join, resolve } from 'node:path';
+import { join } from 'node:path';
 import { SEGMENT_SECONDS, sha256, type MediaSet } from './media-set.ts';
 import { runProgram, versionOf, type ProgramResult } from './run-program.ts';
 
 /** Connections of every contender that takes a number. */
 const CONNECTIONS = 6;
-const LAUNCHER = resolve(import.meta.dirname, '../../apps/player/bin/tutti.js');
 
 /** Of AAC-LC. */
 const FRAMES_PER_PACKET = 1024;
@@ -29,26 +28,35 @@ export interface Contender {
   arrived?(job: Job): Promise<string>;
 }
 
-/** `tutti warm` from the sources, with the compile cache that its launcher turns on. */
-export const tutti: Contender & { stored(job: Job): Promise<readonly string[]> } = {
-  name: 'tutti warm',
-  download: ({ home, url }, options) =>
-    runProgram(process.execPath, [LAUNCHER, 'warm', url, '--cache', join(home, 'cache'), '--json'], { home, ...options }),
-  async stored({ home, url }) {
-    const parameters = [LAUNCHER, 'cache', 'stat', url, '--cache', join(home, 'cache'), '--json'];
+/** Ourselves, who can also tell what the cache holds. */
+export interface TuttiContender extends Contender {
+  /** SHA-256 of every media file in the cache. */
+  stored(job: Job): Promise<readonly string[]>;
+}
+
+/** `tutti warm` by its launcher, with the compile cache that this turns on. */
+export function tuttiBy(launcher: string): TuttiContender {
+  const stored = async ({ home, url }: Job): Promise<readonly string[]> => {
+    const parameters = [launcher, 'cache', 'stat', url, '--cache', join(home, 'cache'), '--json'];
     const { stdout } = await runProgram(process.execPath, parameters, { home });
     const [asset] = stdout.split('\n').filter((line) => line !== '');
     const { resources = [] } = JSON.parse(asset ?? '{}') as { resources?: { relPath: string; sha256: string }[] };
     return resources.filter(({ relPath }) => relPath.startsWith('segments/')).map((resource) => resource.sha256);
-  },
-  async arrived(job) {
-    const stored = new Set(await this.stored(job));
-    const wanted = new Set(job.set.sha256s);
-    const right = job.set.sha256s.filter((hash) => stored.has(hash)).length;
-    const isExact = stored.size === wanted.size && right === job.set.sha256s.length;
-    return `${right} of ${job.set.sha256s.length}${isExact ? '' : ', not exact'}`;
-  },
-};
+  };
+  return {
+    name: 'tutti warm',
+    download: ({ home, url }, options) =>
+      runProgram(process.execPath, [launcher, 'warm', url, '--cache', join(home, 'cache'), '--json'], { home, ...options }),
+    stored,
+    async arrived(job) {
+      const found = new Set(await stored(job));
+      const wanted = new Set(job.set.sha256s);
+      const right = job.set.sha256s.filter((hash) => found.has(hash)).length;
+      const isExact = found.size === wanted.size && right === job.set.sha256s.length;
+      return `${right} of ${job.set.sha256s.length}${isExact ? '' : ', not exact'}`;
+    },
+  };
+}
 
 const ffmpeg: Contender = {
   name: 'ffmpeg -c copy',
@@ -106,13 +114,13 @@ const ytdlp: Contender = {
   },
 };
 
-/** Everybody that is installed, ourselves first, with versions; and the names of those that are not. */
+/** Everybody that is installed beside ourselves, with versions; and the names of those that are not. */
 export async function contendersHere(): Promise<{
   readonly present: readonly Contender[];
   readonly versions: readonly string[];
   readonly absent: readonly string[];
 }> {
-  const present: Contender[] = [tutti];
+  const present: Contender[] = [];
   const versions = [`Node ${process.version}`];
   const absent: string[] = [];
   for (const [contender, command, parameter] of [

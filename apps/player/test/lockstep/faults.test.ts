@@ -75,6 +75,31 @@ test('decoding that falls behind is heard as one underrun, and the node is at it
   expect(events.filter(({ type }) => type === 'started')).toHaveLength(1);
 });
 
+test('a track whose last frames come too late ends all the same, when the line has passed its end', async () => {
+  let isStuck = true;
+  const released: (() => void)[] = [];
+  const track = provenanceTrack(1, 480_000);
+  let position = 0;
+  const slow = {
+    ...track,
+    read: (into: Float32Array) => {
+      if (isStuck && position > 400_000) return { kind: 'empty' } as const;
+      const read = track.read(into);
+      if (read.kind === 'pcm') position = read.positionFrames;
+      return read;
+    },
+    waitReadable: async () => new Promise<void>((resolve) => released.push(resolve)),
+  };
+  await using node = await openVirtualNode({ tracks: { a: () => slow } });
+  const { time, player, events } = node;
+  player.follow(playing({ t0Us: time.nowUs + second }));
+  await time.advance(12 * second);
+  isStuck = false;
+  for (const release of released) release();
+  await time.advance(2 * second);
+  expect(events.filter(({ type }) => type === 'ended')).toEqual([{ type: 'ended', trackId: 'a' }]);
+});
+
 test('a track that cannot be decoded any further is told by its error, and the next line plays', async () => {
   const failure = new Error('damaged');
   const broken = provenanceTrack(1, 480_000);

@@ -3,7 +3,7 @@ import type { ClockMap, DeviceSample, LocalUs, PlacedAutomation, SessionUs, Time
 import type { PcmFormat } from '../../output/output.ts';
 import type { TimedOutput } from '../../output/timed-output.ts';
 import { AlignmentLog } from './alignment-log.ts';
-import { framesPerSecond, wantedUs } from './line-place.ts';
+import { framesPerSecond, placeAt, wantedUs } from './line-place.ts';
 import { NodeClock } from './node-clock.ts';
 import { PlacedLog } from './placed-voices.ts';
 import type { TrackFeed } from './track-feed.ts';
@@ -159,6 +159,7 @@ export class Lockstep {
     if (heardFrame === undefined) return false;
     this.#measure(heardFrame);
     this.#tell(heardFrame);
+    this.#tellPassedEnd(heardFrame);
     this.#forget(heardFrame);
     const earliest = output.earliestFrame;
     if (this.#head < earliest) this.#fallBehind(earliest);
@@ -281,6 +282,20 @@ export class Lockstep {
       this.#startedTrackId = trackId;
       this.#options.onEvent(cue);
     }
+  }
+
+  /** A track that fell silent before its end, and was not worth beginning again, ends when the line has passed that. */
+  #tellPassedEnd(heardFrame: number): void {
+    const trackId = this.#startedTrackId;
+    if (trackId === undefined || this.#cues.length > 0 || this.isSounding(trackId)) return;
+    const line = this.#leader.lineFor(this.#plan, heardFrame);
+    const heardUs = this.#clock.sessionUsAt(heardFrame);
+    const endFrame = this.#options.findFeed(trackId)?.endFrame;
+    if (line?.state !== 'playing' || heardUs === undefined || endFrame === undefined) return;
+    const place = placeAt(line, heardUs);
+    if (place.trackId !== trackId || place.position < endFrame) return;
+    this.#startedTrackId = undefined;
+    this.#options.onEvent({ type: 'ended', trackId });
   }
 
   #forget(heardFrame: number): void {

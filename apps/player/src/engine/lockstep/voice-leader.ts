@@ -220,7 +220,9 @@ export class VoiceLeader {
     const { next } = line;
     const feed = next === undefined ? undefined : this.#options.findFeed(next.trackId);
     if (feed === undefined || next === undefined) return undefined;
-    feed.want(next.frame0, next.frame0 + aheadSeconds * feed.sampleRate);
+    // From where the voice will read: to ask for less now would be to seek again then.
+    const from = next.frame0 - this.#options.mixer.leadFrames(feed.sampleRate);
+    feed.want(from, next.frame0 + aheadSeconds * feed.sampleRate);
     return feed.holds(next.frame0, next.frame0 + Math.ceil(leastSeconds * feed.sampleRate)) ? feed : undefined;
   }
 
