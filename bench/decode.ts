@@ -8,7 +8,7 @@
  * @module
  */
 import { execFile } from 'node:child_process';
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { promisify } from 'node:util';
@@ -19,6 +19,9 @@ import { openAac, openFlac, openMpg123, openVorbis, type OpenPeer } from './deco
 const ROUNDS = 5;
 /** The piece lasts 20 s: ten times that is more than three minutes. */
 const REPEATS = 10;
+/** Of eight seconds: its packets in ADTS follow each other as they are. */
+const heAac = path.join(import.meta.dirname, '../packages/decode/test/media/piece-he.aac');
+const HE_AAC_REPEATS = 25;
 const STARTS = 11;
 /** Default of `DecodeWorkerOptions.ringSeconds`. */
 const RING_SECONDS = 2;
@@ -26,8 +29,8 @@ const RING_SECONDS = 2;
 interface Case {
   readonly name: string;
   readonly file: string;
-  /** How ffmpeg makes the file. */
-  readonly encoding: readonly string[];
+  /** How ffmpeg makes the file; absent where it cannot. */
+  readonly encoding?: readonly string[];
   readonly openPeer?: OpenPeer;
 }
 
@@ -45,6 +48,7 @@ const cases: readonly Case[] = [
   { name: 'Vorbis, Ogg', file: 'a.ogg', encoding: ['-c:a', 'libvorbis', '-q:a', '5'], openPeer: openVorbis },
   { name: 'ALAC, MP4', file: 'b.m4a', encoding: ['-c:a', 'alac'] },
   { name: 'Opus 128k, Ogg', file: 'a.opus', encoding: ['-c:a', 'libopus', '-b:a', '128k'] },
+  { name: 'HE-AAC 48k, ADTS', file: 'a.aac' },
   { name: 'WAV', file: 'a.wav', encoding: [] },
 ];
 
@@ -72,8 +76,7 @@ export async function run(): Promise<void> {
 
 async function compare(entry: Case, directory: string, module: WebAssembly.Module): Promise<string[]> {
   const file = path.join(directory, entry.file);
-  const music = ['-stream_loop', String(REPEATS - 1), '-i', fixturePath('piece.flac'), '-map', '0:a'];
-  await ffmpeg(...music, '-sample_fmt', sampleFormat(entry), ...entry.encoding, file);
+  await makeFile(entry, file);
   const bytes = await readFile(file);
   const facts = await measureTrack(bytes, module);
   if (facts === undefined) return [entry.name, 'not decoded', '', '', '', ''];
@@ -93,8 +96,18 @@ async function compare(entry: Case, directory: string, module: WebAssembly.Modul
   return [entry.name, speed, ratio(native, ours), ratio(rival, ours), peer?.name ?? '', memory];
 }
 
+async function makeFile({ encoding, file: name }: Case, file: string): Promise<void> {
+  if (encoding === undefined) {
+    const packets = await readFile(heAac);
+    await writeFile(file, Buffer.concat(Array.from({ length: HE_AAC_REPEATS }, () => packets)));
+    return;
+  }
+  const music = ['-stream_loop', String(REPEATS - 1), '-i', fixturePath('piece.flac'), '-map', '0:a'];
+  await ffmpeg(...music, '-sample_fmt', sampleFormat(name, encoding), ...encoding, file);
+}
+
 /** FLAC and ALAC take what the source has; the others choose. */
-function sampleFormat({ encoding, file }: Case): string {
+function sampleFormat(file: string, encoding: readonly string[]): string {
   if (encoding.includes('alac')) return 's16p';
   if (encoding.includes('libvorbis') || file.endsWith('.m4a')) return 'fltp';
   return file.endsWith('.mp3') ? 's16p' : 's16';

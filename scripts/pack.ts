@@ -48,7 +48,7 @@ async function pack(folder: string): Promise<string> {
   const source = path.join(root, folder);
   const target = path.join(stage, 'packages', path.basename(folder));
   const keep = (name: string): boolean =>
-    !['test', 'node_modules', 'tsconfig.json', 'symphonia-wasm'].includes(path.relative(source, name));
+    !['test', 'node_modules', 'tsconfig.json', 'symphonia-wasm', 'heaac-wasm'].includes(path.relative(source, name));
   cpSync(source, target, { recursive: true, filter: keep });
   for (const license of readdirSync(root).filter((name) => /^(LICENSE|NOTICE)/.test(name)))
     cpSync(path.join(root, license), path.join(target, license));
@@ -112,7 +112,8 @@ async function bundleCommand(target: string): Promise<void> {
   });
   await build.write({ dir: path.join(target, 'dist/command'), entryFileNames: '[name].js', chunkFileNames: '[name]-[hash].js' });
   await build.close();
-  cpSync(path.join(stage, 'packages/decode/wasm/symphonia.wasm'), path.join(target, 'dist/wasm/symphonia.wasm'));
+  for (const name of ['symphonia.wasm', 'heaac.wasm'])
+    cpSync(path.join(stage, 'packages/decode/wasm', name), path.join(target, 'dist/wasm', name));
   rewrite(path.join(target, 'bin/tutti.js'), (text) => text.replace('../dist/cli/main.js', '../dist/command/main.js'));
 }
 

@@ -1,6 +1,11 @@
-import { provenanceRuns } from '@tutti/fixtures';
+import { execFileSync } from 'node:child_process';
+import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fixturePath, provenanceRuns } from '@tutti/fixtures';
 import { ThroughputEstimator } from '@tutti/hls';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { hasFfmpeg } from '../../../fixtures/test/require-ffmpeg.ts';
 import { HlsStage } from './hls-stage.ts';
 
 /** A line that is slow and fast in turn, each time that somebody asks: the rung changes at every segment. */
@@ -24,6 +29,19 @@ const fickle = () => ({ throughput: new FickleLine(), rule: { dwellSeconds: 0 } 
 function putLadder(path: string, rungs: readonly (readonly [codecs: string, uri: string])[]): void {
   const lines = rungs.flatMap(([codecs, uri], index) => [`#EXT-X-STREAM-INF:BANDWIDTH=${index + 1}0000,CODECS="${codecs}"`, uri]);
   stage.origin.put(path, ['#EXTM3U', ...lines].join('\n'));
+}
+
+/** Puts the piece, which the AAC sets hold, on the origin as FLAC in fMP4. */
+async function putLosslessPiece(folder: string): Promise<void> {
+  const scratch = await mkdtemp(join(tmpdir(), 'tutti-'));
+  try {
+    const muxer = ['-f', 'hls', '-hls_segment_type', 'fmp4', '-hls_time', '3', '-hls_list_size', '0'];
+    const encoding = ['-map', '0:a', '-c:a', 'flac', '-strict', 'experimental'];
+    execFileSync('ffmpeg', ['-v', 'error', '-i', fixturePath('piece.flac'), ...encoding, ...muxer, 'media.m3u8'], { cwd: scratch });
+    for (const name of await readdir(scratch)) stage.origin.put(`${folder}/${name}`, await readFile(join(scratch, name)));
+  } finally {
+    await rm(scratch, { recursive: true });
+  }
 }
 
 function firstDifference(one: Float32Array, other: Float32Array): number {
@@ -73,6 +91,28 @@ describe('a run that changes its variant at every segment', () => {
     ]);
     expect(runs.reduce((sum, { frameCount }) => sum + frameCount, 0)).toBeGreaterThan(352_800 - 2 * 221);
   });
+
+  test.skipIf(!hasFfmpeg)(
+    'is in step between lossy and lossless: what an encoder puts before the music takes no time',
+    async () => {
+      await putLosslessPiece('/hls/piece');
+      putLadder('/hls/kinds.m3u8', [
+        ['mp4a.40.2', 'fmp4/192k/media.m3u8'],
+        ['fLaC', 'piece/media.m3u8'],
+      ]);
+      const lossy = await stage.play('/hls/fmp4/192k/media.m3u8');
+      const lossless = await stage.play('/hls/piece/media.m3u8');
+      const { jumps, samples } = await stage.play('/hls/kinds.m3u8', fickle());
+      expect(jumps).toEqual([]);
+      expect(samples.length / 2).toBe(882_000);
+      // The second second of each segment of three.
+      for (let index = 0; index < 6; index += 1) {
+        const own = index % 2 === 0 ? lossy : lossless;
+        const [from, to] = [(3 * index + 1) * 88_200, (3 * index + 2) * 88_200];
+        expect(firstDifference(samples.subarray(from, to), own.samples.subarray(from, to)), `segment ${index}`).toBe(-1);
+      }
+    },
+  );
 
   test.each(['fmp4', 'ts', 'aac'])('has, lossy (%s), no gap, repeat or click at its joins', async (set) => {
     const path = `/hls/${set}/multivariant.m3u8`;

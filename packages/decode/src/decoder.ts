@@ -1,5 +1,8 @@
 import type { ByteSource } from './byte-source.ts';
 import { DecodeError, type DecodeErrorCode } from './decode-error.ts';
+import type { MediaHint } from './media-hint.ts';
+import { createPacketDecoder } from './packet-decoder.ts';
+import { adaptSegments } from './segment-adapter.ts';
 import { instantiateSymphonia, loadSymphoniaModule, type SymphoniaInstance } from './symphonia-module.ts';
 import { parseDescription } from './track-description.ts';
 import type { PcmChunk, TrackInfo } from './track-info.ts';
@@ -7,7 +10,12 @@ import type { PcmChunk, TrackInfo } from './track-info.ts';
 export interface DecoderOptions {
   /** The compiled decoder. Default: `loadSymphoniaModule()`. */
   readonly module?: WebAssembly.Module;
+  /** What is known about the bytes: how segments are joined. Default: the bytes tell. */
+  readonly hint?: MediaHint;
 }
+
+/** The module asks for a decoder of packets: `FOREIGN` of `symphonia-wasm/src/failure.rs`. */
+const NEEDS_PACKET_DECODER = -7;
 
 /**
  * One audio stream: bytes in, PCM with integer frame positions out. Not re-entrant, and as blocking as its source.
@@ -30,28 +38,33 @@ export class Decoder {
   }
 
   /**
-   * Opens a stream, in process: `source` must never block. Reads its head and the first packet.
-   * Throws `decode/unsupported`, `decode/not-media`, `decode/empty`, `decode/damaged`, or what the source throws; the
-   * source then stays open and belongs to the caller.
+   * Opens a stream. Reads its head and the first packet; in process `source` must never block. Throws
+   * `decode/unsupported`, `decode/not-media`, `decode/empty`, `decode/damaged`, `decode/trap`, or what the source throws;
+   * the source then stays open and belongs to the caller.
    */
   static async open(source: ByteSource, options: DecoderOptions = {}): Promise<Decoder> {
-    return Decoder.openSync(source, options.module ?? (await loadSymphoniaModule()));
-  }
-
-  /** `open` for a worker, whose source may block. */
-  static openSync(source: ByteSource, module: WebAssembly.Module): Decoder {
-    const instance = instantiateSymphonia(module, source);
-    const { exports } = instance;
-    const status = callGuarded(() => exports.open());
-    throwSourceError(instance);
-    if (status < 0) throw failure(status, instance);
-    const isSeekable = source.length !== undefined;
-    return new Decoder(source, instance, parseDescription(readText(instance), isSeekable));
+    const module = options.module ?? (await loadSymphoniaModule());
+    const adapted = adaptSegments(source, options.hint);
+    const instance = instantiateSymphonia(module, adapted.source);
+    try {
+      await openInstance(instance);
+      const isSeekable = adapted.source.length !== undefined;
+      const info = adapted.describe(parseDescription(readText(instance), isSeekable));
+      return new Decoder(adapted.source, instance, info);
+    } catch (error) {
+      instance.packetDecoder?.close();
+      throw error;
+    }
   }
 
   /** Packets that could not be decoded so far; their frames were silence. */
   get lostPackets(): number {
     return this.#instance?.exports.lost() ?? 0;
+  }
+
+  /** Bytes of WebAssembly memory that the stream holds; at most 256 MiB. */
+  get memoryBytes(): number {
+    return this.#instance?.exports.memory.buffer.byteLength ?? 0;
   }
 
   /** The next frames, or `undefined` at the proven end, however often it is asked. */
@@ -82,6 +95,7 @@ export class Decoder {
   /** Frees the decoder and closes the source. Idempotent; every later call throws `decode/closed`. */
   close(): void {
     if (this.#instance === undefined) return;
+    this.#instance.packetDecoder?.close();
     this.#instance = undefined;
     this.#source.close();
   }
@@ -104,6 +118,19 @@ export class Decoder {
       throw error;
     }
   }
+}
+
+async function openInstance(instance: SymphoniaInstance): Promise<void> {
+  const { exports } = instance;
+  let status = callGuarded(() => exports.open(0));
+  throwSourceError(instance);
+  if (status === NEEDS_PACKET_DECODER) {
+    const setup = new Uint8Array(exports.memory.buffer, exports.setup(), exports.setup_length()).slice();
+    instance.packetDecoder = await createPacketDecoder(readText(instance), setup);
+    status = callGuarded(() => exports.open(1));
+    throwSourceError(instance);
+  }
+  if (status < 0) throw failure(status, instance);
 }
 
 /** Runs one call into the module; a trap leaves its memory in no state to be called again. */

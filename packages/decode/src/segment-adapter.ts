@@ -1,4 +1,5 @@
 import type { ByteSource } from './byte-source.ts';
+import { M2TS_PACKET_BYTES, M2tsSource } from './m2ts-source.ts';
 import type { MediaHint } from './media-hint.ts';
 import { TsAudioTransform } from './mpeg-ts.ts';
 import { TS_PACKET_BYTES, TS_SYNC_BYTE } from './mpeg-ts-packets.ts';
@@ -30,8 +31,10 @@ export function adaptSegments(source: ByteSource, hint: MediaHint | undefined): 
     case 'fmp4':
       return { source, describe: (info) => info };
     case undefined: {
-      const sniffed = new PrefixedSource(source, SNIFF_PACKETS * TS_PACKET_BYTES);
-      return sniffed.isTransportStream ? adaptTransportStream(sniffed) : { source: sniffed, describe: (info) => info };
+      const sniffed = new PrefixedSource(source, SNIFF_PACKETS * M2TS_PACKET_BYTES);
+      if (sniffed.hasPacketsOf(TS_PACKET_BYTES)) return adaptTransportStream(sniffed);
+      if (sniffed.hasPacketsOf(M2TS_PACKET_BYTES)) return adaptTransportStream(new M2tsSource(sniffed));
+      return { source: sniffed, describe: (info) => info };
     }
   }
 }
@@ -74,9 +77,11 @@ class PrefixedSource implements ByteSource {
     return this.#source.length;
   }
 
-  get isTransportStream(): boolean {
-    if (this.#prefix.length < 2 * TS_PACKET_BYTES) return false;
-    for (let at = 0; at < this.#prefix.length; at += TS_PACKET_BYTES) if (this.#prefix[at] !== TS_SYNC_BYTE) return false;
+  /** Whether transport packets follow each other at this distance, each at the end of its share. */
+  hasPacketsOf(bytes: number): boolean {
+    if (this.#prefix.length < 2 * bytes) return false;
+    for (let at = bytes - TS_PACKET_BYTES; at < this.#prefix.length; at += bytes)
+      if (this.#prefix[at] !== TS_SYNC_BYTE) return false;
     return true;
   }
 

@@ -1,11 +1,16 @@
 import { DecodeError } from './decode-error.ts';
 import type { ByteSource } from './byte-source.ts';
+import type { DecodedPacket, PacketDecoder } from './packet-decoder.ts';
+import { loadWasmModule } from './wasm-module.ts';
 
 /** What the module exports; see `symphonia-wasm/src/abi.rs`. */
 export interface SymphoniaExports {
   readonly memory: WebAssembly.Memory;
-  /** Opens the host's source: 0, or a failure's negative status. */
-  open(): number;
+  /**
+   * Opens the host's source: 0, or a failure's negative status. `hasDecoder` says that the host has brought the decoder
+   * that the status −7 of a call before asked for.
+   */
+  open(hasDecoder: number): number;
   /** Decodes: frames, 0 at the end, or a failure's negative status. */
   decode(): number;
   /** Seeks: the frame landed on, or a failure's negative status. */
@@ -18,39 +23,29 @@ export interface SymphoniaExports {
   /** Address and length of the track's description or of the last failure's message, in UTF-8. */
   text(): number;
   text_length(): number;
+  /** Address and length of the setup of the decoder that is asked for. */
+  setup(): number;
+  setup_length(): number;
 }
 
 /** One instance over one source, and the error that its last failed read threw. */
 export interface SymphoniaInstance {
   readonly exports: SymphoniaExports;
+  /** Decodes the packets that the module hands out. */
+  packetDecoder: PacketDecoder | undefined;
   /** What the source threw since the last call of `takeSourceError`, in a box: a source may throw anything. */
   takeSourceError(): { readonly thrown: unknown } | undefined;
 }
-
-let compiled: Promise<WebAssembly.Module> | undefined;
 
 /**
  * Compiles the decoder's WebAssembly module, once per process or page. The module may be posted to any worker.
  *
  * From files that is the module with every format; over the network the smaller one, with what is on the web: MP3, AAC,
- * FLAC, Vorbis and PCM, in their own files, in MP4, Ogg and WAV. A failed load is not remembered.
+ * FLAC, Vorbis, Opus and PCM, in their own files, in MP4, Ogg and WAV. A failed load is not remembered.
  */
 export async function loadSymphoniaModule(): Promise<WebAssembly.Module> {
-  compiled ??= compile().catch((error: unknown) => {
-    compiled = undefined;
-    throw error;
-  });
-  return compiled;
-}
-
-async function compile(): Promise<WebAssembly.Module> {
   const whole = new URL('../wasm/symphonia.wasm', import.meta.url);
-  // An import, even one never reached, would keep bundlers from building this for a browser.
-  if (whole.protocol === 'file:') return WebAssembly.compile(await process.getBuiltinModule('node:fs/promises').readFile(whole));
-  const url = new URL('../wasm/symphonia-browser.wasm', import.meta.url);
-  const response = await fetch(url);
-  if (!response.ok) throw new DecodeError('decode/source', `load ${url.pathname}: the server answered ${response.status}`);
-  return WebAssembly.compile(await response.arrayBuffer());
+  return loadWasmModule(whole.protocol === 'file:' ? whole : new URL('../wasm/symphonia-browser.wasm', import.meta.url));
 }
 
 /**
@@ -59,6 +54,7 @@ async function compile(): Promise<WebAssembly.Module> {
 export function instantiateSymphonia(module: WebAssembly.Module, source: ByteSource): SymphoniaInstance {
   let sourceError: { readonly thrown: unknown } | undefined;
   let memory: WebAssembly.Memory | undefined;
+  let decoded: DecodedPacket | undefined;
   const host = {
     length: () => source.length ?? -1,
     read(position: number, pointer: number, length: number): number {
@@ -71,17 +67,28 @@ export function instantiateSymphonia(module: WebAssembly.Module, source: ByteSou
         return -1;
       }
     },
+    decode_packet(pointer: number, length: number, samples: number, capacity: number): number {
+      if (memory === undefined) return -1;
+      const packet = new Uint8Array(memory.buffer, pointer, length);
+      decoded = instance.packetDecoder?.decode(packet, new Float32Array(memory.buffer, samples, capacity));
+      return decoded?.frameCount ?? -1;
+    },
+    packet_rate: () => decoded?.sampleRate ?? 0,
+    packet_channels: () => decoded?.channelCount ?? 0,
+    reset_packets: () => instance.packetDecoder?.reset(),
   };
   const exports = new WebAssembly.Instance(module, { host }).exports as unknown as SymphoniaExports;
   memory = exports.memory;
-  return {
+  const instance: SymphoniaInstance = {
     exports,
+    packetDecoder: undefined,
     takeSourceError() {
       const taken = sourceError;
       sourceError = undefined;
       return taken;
     },
   };
+  return instance;
 }
 
 function checkedCount(count: number, length: number): number {

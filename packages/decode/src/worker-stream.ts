@@ -3,7 +3,6 @@ import { DecodeError } from './decode-error.ts';
 import { Decoder } from './decoder.ts';
 import { allocatePcmRing } from './pcm-ring-layout.ts';
 import { PcmRingProducer } from './pcm-ring.ts';
-import { adaptSegments } from './segment-adapter.ts';
 import { recordError } from './worker-error.ts';
 import type { OpenCommand, SeekCommand, WorkerReply } from './worker-protocol.ts';
 
@@ -76,11 +75,10 @@ export class WorkerStream {
       const source = await this.#createSource();
       if (source === undefined) return;
       this.#source = this.#watch(source);
-      const adapted = adaptSegments(this.#source, this.#command.hint);
-      this.#source = adapted.source;
-      this.#decoder = Decoder.openSync(adapted.source, this.#command.module);
+      const { module, hint } = this.#command;
+      this.#decoder = await Decoder.open(this.#source, { module, ...(hint && { hint }) });
       if (this.#command.startFrame > 0) this.#decoder.seek(this.#command.startFrame);
-      const info = adapted.describe(this.#decoder.info);
+      const { info } = this.#decoder;
       const ring = allocatePcmRing({
         capacityFrames: this.#capacityFrames(info.sampleRate, info.channelCount),
         channelCount: info.channelCount,

@@ -1,5 +1,5 @@
 /**
- * Builds the modules in `wasm/` from the Rust crate beside this file and compares them with the committed ones.
+ * Builds the modules in `wasm/` from the Rust crates here and in `heaac-wasm/` and compares them with the committed ones.
  *
  *     node build.ts            rebuild and compare: says identical, different or toolchain moved
  *     node build.ts --update   rebuild and write the artefacts
@@ -12,33 +12,66 @@ import { copyFileSync, cpSync, existsSync, mkdirSync, readdirSync, readFileSync,
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { brotliCompressSync } from 'node:zlib';
+import { heaacEdits } from '../heaac-wasm/upstream-edits.ts';
 import { addKernels, editSources } from './edit-sources.ts';
 import { kernelEdits } from './kernel-edits.ts';
 import { compilerName, installedVersion, offeredCompiler, prepareToolchain, type Toolchain } from './toolchain.ts';
-import { upstreamEdits } from './upstream-edits.ts';
+import { upstreamEdits, type UpstreamEdit } from './upstream-edits.ts';
 
-/** The modules, by the crate's features that each is built with. */
-const modules = { 'symphonia.wasm': 'everything', 'symphonia-browser.wasm': 'browser' } as const;
-const edits = [...upstreamEdits, ...kernelEdits];
+/** One Rust crate and the modules that it becomes. */
+interface WasmCrate {
+  readonly name: string;
+  readonly folder: string;
+  /** File that cargo makes. */
+  readonly library: string;
+  readonly edits: readonly UpstreamEdit[];
+  /** Folder of the kernels that the edits call. */
+  readonly kernels?: string;
+  /** File in `wasm/`, and the crate's features that it is built with. */
+  readonly modules: Readonly<Record<string, string>>;
+}
 
-const crate = fileURLToPath(new URL('.', import.meta.url));
-const kernels = join(crate, 'kernels');
-const artefacts = fileURLToPath(new URL('../wasm/', import.meta.url));
-const project = fileURLToPath(new URL('../../../', import.meta.url));
+const crates: readonly WasmCrate[] = [
+  {
+    name: 'symphonia',
+    folder: folderOf('.'),
+    library: 'symphonia_wasm.wasm',
+    edits: [...upstreamEdits, ...kernelEdits],
+    kernels: folderOf('kernels/'),
+    modules: { 'symphonia.wasm': 'everything', 'symphonia-browser.wasm': 'browser' },
+  },
+  {
+    name: 'heaac',
+    folder: folderOf('../heaac-wasm/'),
+    library: 'heaac_wasm.wasm',
+    edits: heaacEdits,
+    modules: { 'heaac.wasm': '' },
+  },
+];
+const artefacts = folderOf('../wasm/');
+const project = folderOf('../../../');
 const nodeModules = join(project, 'node_modules');
 
 const target = 'wasm32-unknown-unknown';
-const rustFlags = ['-C', 'target-feature=+simd128'];
+/** A page is 64 KiB: no input makes a track take more than 256 MiB. */
+const rustFlags = ['-C', 'target-feature=+simd128', '-C', 'link-arg=--max-memory=268435456'];
 const optimizerFlags = ['-O3', '--enable-simd', '--enable-bulk-memory', '--enable-nontrapping-float-to-int', '--enable-sign-ext'];
 optimizerFlags.push('--enable-mutable-globals', '--enable-multivalue', '--enable-reference-types');
 
 interface ModuleRecord {
   readonly file: string;
+  readonly crate: string;
   readonly features: string;
   readonly sha256: string;
   readonly bytes: number;
   /** Compressed as a web server would. */
   readonly brotliBytes: number;
+}
+
+interface CrateRecord {
+  readonly name: string;
+  readonly cargoLockSha256: string;
+  readonly upstreamEdits: readonly { readonly file: string; readonly reason: string }[];
 }
 
 interface BuildRecord {
@@ -47,50 +80,48 @@ interface BuildRecord {
   readonly compiler: string;
   readonly packages: Readonly<Record<string, string>>;
   readonly binaryen: string;
-  readonly cargoLockSha256: string;
   readonly rustFlags: readonly string[];
   readonly optimizerFlags: readonly string[];
-  readonly upstreamEdits: readonly { readonly file: string; readonly reason: string }[];
+  readonly crates: readonly CrateRecord[];
 }
 
 /**
  * Copies the crate's dependencies, and those of the standard library beside them, and makes the upstream edits in the
  * copy. The lock file stays as it is.
  */
-function vendorSources({ cache, cargo, environment, standardLibrarySources }: Toolchain): string {
-  const ours = readdirSync(kernels).toSorted();
-  const inputs = [readFileSync(join(crate, 'Cargo.lock'), 'utf8'), JSON.stringify(edits), standardLibrarySources];
-  inputs.push(...ours.map((name) => readFileSync(join(kernels, name), 'utf8')));
+function vendorSources({ folder, edits, kernels }: WasmCrate, toolchain: Toolchain): string {
+  const { cache, cargo, environment, standardLibrarySources } = toolchain;
+  const inputs = [readFileSync(join(folder, 'Cargo.lock'), 'utf8'), JSON.stringify(edits), standardLibrarySources];
+  const ours = kernels === undefined ? [] : readdirSync(kernels).map((name) => join(kernels, name));
+  inputs.push(...ours.toSorted().map((path) => readFileSync(path, 'utf8')));
   const vendor = join(cache, `vendor-${sha256(inputs.join('\n')).slice(0, 16)}`);
   const stamp = join(vendor, '.complete');
   if (existsSync(stamp)) return vendor;
   rmSync(vendor, { recursive: true, force: true });
   execFileSync(cargo, ['vendor', '--quiet', '--locked', vendor], {
-    cwd: crate,
+    cwd: folder,
     env: environment,
     stdio: ['ignore', 'ignore', 'inherit'],
   });
   cpSync(join(standardLibrarySources, 'vendor'), vendor, { recursive: true });
   editSources(vendor, edits);
-  addKernels(vendor, kernels);
+  if (kernels !== undefined) addKernels(vendor, kernels);
   writeFileSync(stamp, '');
   return vendor;
 }
 
-/** Compiles and optimizes every module; answers the folder that holds them. */
-function compile(toolchain: Toolchain, vendor: string): string {
+/** Compiles and optimizes every module of a crate into the folder `optimized`. */
+function compile({ name, folder, library, modules }: WasmCrate, toolchain: Toolchain, vendor: string, optimized: string): void {
   const { cache, cargo, environment, root } = toolchain;
-  const remaps = { [vendor]: '/vendor', [root]: '/toolchain', [crate.replace(/\/$/, '')]: '/symphonia-wasm', [cache]: '/cache' };
+  const remaps = { [vendor]: '/vendor', [root]: '/toolchain', [folder.replace(/\/$/, '')]: `/${name}-wasm`, [cache]: '/cache' };
   // rustc takes the last prefix that fits.
   const remapFlags = Object.entries(remaps)
     .toSorted(([a], [b]) => a.length - b.length)
     .map(([from, to]) => `--remap-path-prefix=${from}=${to}`);
-  const output = join(cache, 'target');
+  // One each: the flags differ by the crate's folder, and cargo would throw the other's work away.
+  const output = join(cache, `target-${name}`);
   const sources = ['source.crates-io.replace-with="vendored"', `source.vendored.directory="${vendor}"`];
-  const compiled = join(output, target, 'release', 'symphonia_wasm.wasm');
-  const optimized = join(cache, 'modules');
   const optimizer = join(nodeModules, 'binaryen', 'bin', 'wasm-opt');
-  mkdirSync(optimized, { recursive: true });
   for (const [file, features] of Object.entries(modules)) {
     execFileSync(
       cargo,
@@ -106,21 +137,38 @@ function compile(toolchain: Toolchain, vendor: string): string {
         ...sources.flatMap((source) => ['--config', source]),
       ],
       {
-        cwd: crate,
+        cwd: folder,
         env: { ...environment, CARGO_TARGET_DIR: output, CARGO_ENCODED_RUSTFLAGS: [...rustFlags, ...remapFlags].join('\x1f') },
         stdio: 'inherit',
       },
     );
+    const compiled = join(output, target, 'release', library);
     execFileSync(process.execPath, [optimizer, ...optimizerFlags, compiled, '-o', join(optimized, file)], { stdio: 'inherit' });
   }
+}
+
+/** Builds every module; answers the folder that holds them. */
+function buildModules(toolchain: Toolchain): string {
+  const optimized = join(toolchain.cache, 'modules');
+  mkdirSync(optimized, { recursive: true });
+  for (const crate of crates) compile(crate, toolchain, vendorSources(crate, toolchain), optimized);
   return optimized;
 }
 
 function recordModules(built: string): ModuleRecord[] {
-  return Object.entries(modules).map(([file, features]) => {
-    const bytes = readFileSync(join(built, file));
-    return { file, features, sha256: sha256(bytes), bytes: bytes.length, brotliBytes: brotliCompressSync(bytes).length };
-  });
+  return crates.flatMap(({ name, modules }) =>
+    Object.entries(modules).map(([file, features]) => {
+      const bytes = readFileSync(join(built, file));
+      return {
+        file,
+        crate: name,
+        features,
+        sha256: sha256(bytes),
+        bytes: bytes.length,
+        brotliBytes: brotliCompressSync(bytes).length,
+      };
+    }),
+  );
 }
 
 function writeArtefacts(toolchain: Toolchain, built: string): void {
@@ -130,10 +178,13 @@ function writeArtefacts(toolchain: Toolchain, built: string): void {
     compiler: compilerName(toolchain),
     packages: toolchain.versions,
     binaryen: installedVersion(new URL('file://' + join(nodeModules, 'binaryen', 'package.json'))),
-    cargoLockSha256: sha256(readFileSync(join(crate, 'Cargo.lock'))),
     rustFlags,
     optimizerFlags,
-    upstreamEdits: edits.map(({ file, reason }) => ({ file, reason })),
+    crates: crates.map(({ name, folder, edits }) => ({
+      name,
+      cargoLockSha256: sha256(readFileSync(join(folder, 'Cargo.lock'))),
+      upstreamEdits: edits.map(({ file, reason }) => ({ file, reason })),
+    })),
   };
   mkdirSync(artefacts, { recursive: true });
   for (const { file } of record.modules) copyFileSync(join(built, file), join(artefacts, file));
@@ -169,18 +220,22 @@ function sha256(content: string | Uint8Array): string {
   return createHash('sha256').update(content).digest('hex');
 }
 
+function folderOf(relative: string): string {
+  return fileURLToPath(new URL(relative, import.meta.url));
+}
+
 function main(): void {
   const record = readRecord();
   const offered = offeredCompiler();
   const isUpdate = process.argv.includes('--update');
   if (offered === undefined) {
     console.log(
-      'no toolchain: rustc-web is not offered here (Debian 12 with security updates has it); the committed module stands',
+      'no toolchain: rustc-web is not offered here (Debian 12 with security updates has it); the committed modules stand',
     );
     return;
   }
   const toolchain = prepareToolchain();
-  const built = compile(toolchain, vendorSources(toolchain));
+  const built = buildModules(toolchain);
   const hashes = sums(recordModules(built));
   if (isUpdate) {
     writeArtefacts(toolchain, built);

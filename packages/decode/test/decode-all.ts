@@ -44,9 +44,14 @@ export function decodeSome(decoder: Decoder, frames: number): Pcm & { readonly f
 
 export const hasFfmpeg = spawnSync('ffmpeg', ['-version']).status === 0;
 
-/** What ffmpeg makes of the first audio stream, interleaved floats. */
-export function ffmpegPcm(path: string): Float32Array {
-  const { stdout, status } = spawnSync('ffmpeg', ['-v', 'error', '-nostdin', '-i', path, '-map', '0:a:0', '-f', 'f32le', '-'], {
+/**
+ * What ffmpeg makes of the first audio stream, interleaved floats. `isOpus`: with libopus, since its own decoder of Opus is
+ * another one.
+ */
+export function ffmpegPcm(path: string, isOpus = false): Float32Array {
+  const decoder = isOpus ? ['-c:a', 'libopus', '-request_sample_fmt', 'flt'] : [];
+  const output = ['-map', '0:a:0', '-f', 'f32le', '-'];
+  const { stdout, status } = spawnSync('ffmpeg', ['-v', 'error', '-nostdin', ...decoder, '-i', path, ...output], {
     maxBuffer: 1 << 30,
   });
   if (status !== 0) throw new Error(`ffmpeg cannot decode ${path}`);
@@ -65,6 +70,8 @@ export interface CountingSource extends ByteSource {
   /** Distinct 4 KiB blocks that were touched, in bytes. */
   readonly uniqueBytes: number;
   readonly reads: number;
+  /** Bytes that were read, each as often as it was. */
+  readonly bytesRead: number;
   readonly largestRead: number;
 }
 
@@ -73,6 +80,7 @@ const BLOCK_BYTES = 4096;
 export function countingSource(inner: ByteSource): CountingSource {
   const blocks = new Set<number>();
   let reads = 0;
+  let bytesRead = 0;
   let largestRead = 0;
   return {
     length: inner.length,
@@ -82,6 +90,9 @@ export function countingSource(inner: ByteSource): CountingSource {
     get reads() {
       return reads;
     },
+    get bytesRead() {
+      return bytesRead;
+    },
     get largestRead() {
       return largestRead;
     },
@@ -89,6 +100,7 @@ export function countingSource(inner: ByteSource): CountingSource {
       reads += 1;
       largestRead = Math.max(largestRead, into.length);
       const count = inner.readAt(position, into);
+      bytesRead += count;
       for (let at = position; at < position + count; at += BLOCK_BYTES) blocks.add(Math.floor(at / BLOCK_BYTES));
       if (count > 0) blocks.add(Math.floor((position + count - 1) / BLOCK_BYTES));
       return count;

@@ -1,12 +1,12 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { createHash } from 'node:crypto';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
 import { bytesSource } from '../src/bytes-source.ts';
 import { DecodeError } from '../src/decode-error.ts';
 import { Decoder } from '../src/decoder.ts';
-import { decodeAll, peakSignalToNoise } from './decode-all.ts';
+import { decodeAll, ffmpegPcm, hasFfmpeg, peakSignalToNoise } from './decode-all.ts';
 
 const corpora = process.env.TUTTI_CORPORA ?? fileURLToPath(new URL('../../../../shared/corpora', import.meta.url));
 const hasCorpora = existsSync(corpora);
@@ -43,45 +43,89 @@ describe.skipIf(!hasCorpora)('the IETF FLAC test bench', () => {
 });
 
 describe.skipIf(!hasCorpora)('the Layer III compliance streams', () => {
-  /** Free format is not recognised, a stream may not change from stereo to mono, intensity stereo of MPEG-2 is coarse. */
-  const beyondUs = /nonstandard|he_free|he_mode|test46/;
-  const streams = files('mp3-minimp3', '.bit').filter((path) => !beyondUs.test(path));
+  /** What is no plain stream, or where the reference is one decoder's choice. */
+  const byDesign: Readonly<Record<string, string>> = {
+    'l3-he_mode.bit': 'changes from stereo to mono and back: a stream keeps its channels here',
+    'l3-he_free.bit': 'free format does not tell the length of its packets and is not recognised',
+    'l3-test46.bit': 'intensity stereo of MPEG-2: the position of the last band is guessed otherwise (54 dB)',
+    'l3-nonstandard-*':
+      'tags without a stream, or packets damaged on purpose, which the reference leaves out and we replace by silence',
+  };
+  const streams = files('mp3-minimp3', '.bit').filter(
+    (path) => !path.includes('nonstandard') && byDesign[basename(path)] === undefined,
+  );
 
   test.each(streams)('%s is as near to the reference as its 16 bits tell', async (path) => {
     using decoder = await Decoder.open(bytesSource(readFileSync(path)));
     const samples = decodeAll(decoder).samples.map((sample) => Math.max(-1, Math.min(32_767 / 32_768, sample)));
     const pcm = readFileSync(path.replace(/\.bit$/, '.pcm'));
     const reference = Float32Array.from({ length: pcm.length / 2 }, (_, n) => pcm.readInt16LE(n * 2) / 32_768);
-    // Rounding to 16 bits alone costs some 98 dB. Symphonia passes over the mixed flag of start and stop blocks.
-    expect(peakSignalToNoise(samples, reference)).toBeGreaterThan(path.includes('si_block') ? 60 : 95);
+    expect(samples.length).toBeGreaterThanOrEqual(reference.length);
+    // Rounding to 16 bits alone costs some 98 dB.
+    expect(peakSignalToNoise(samples, reference)).toBeGreaterThan(96);
   });
 });
+
+const REFUSALS = ['decode/unsupported', 'decode/not-media', 'decode/empty', 'decode/damaged'];
+
+/** Where ffmpeg is not the reference. */
+const NOT_AS_FFMPEG: Readonly<Record<string, string>> = {
+  '100kB-garbage-prefix.mp3': 'ffmpeg plays the garbage',
+  '200kB-garbage-prefix.mp3': 'ffmpeg plays the garbage',
+  'test-cbr-info-header-trailing-garbage.mp3': 'ffmpeg plays the garbage behind the length that the tag tells',
+  'bear-id3.mp3': 'ffmpeg loses the tag with the encoder delay behind an ID3 tag of wrong length',
+  'bear-id3-numeric-genre.mp3': 'ffmpeg loses the tag with the encoder delay behind an ID3 tag of wrong length',
+  'bear-flac-32bit.mka': 'ffmpeg refuses FLAC of 32 bits',
+  'bear_duplicate_header.opus': 'a header in the middle counts as a lost packet here',
+  'sd-hls0000000000.ts': 'its noise bands (PNS) are another noise in every decoder',
+  'sample.adts': 'ffmpeg leaves out the first packet',
+  'sample_cbs_truncated.adts': 'ffmpeg leaves out the first packet',
+};
+
+function mediaFiles(folder: string): string[] {
+  if (!hasCorpora) return [];
+  return readdirSync(join(corpora, folder), { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile() && !/\.(?:txt|m3u8|pcm)$/.test(entry.name))
+    .map((entry) => join(entry.parentPath, entry.name));
+}
 
 describe.skipIf(!hasCorpora)('files of other players, damaged and odd ones among them', () => {
-  const folders = [
-    'mp3-minimp3',
-    'media3-audio/mp3',
-    'media3-audio/flac',
-    'media3-audio/ogg',
-    'media3-audio/wav',
-    'media3-audio/mka',
-    'media3-audio/aac',
-    'media3-audio/ts',
-  ];
-
-  test.each(folders)('%s: each decodes, or is refused with a typed error', async (folder) => {
-    for (const path of files(folder, '')) {
-      try {
-        using decoder = await Decoder.open(bytesSource(readFileSync(path)));
-        const { samples, jumps } = decodeAll(decoder);
-        expect(jumps, path).toBe(0);
-        expect(samples.every(Number.isFinite), path).toBe(true);
-        const target = Math.floor(samples.length / decoder.info.channelCount / 2);
-        expect(decoder.seek(target), path).toBe(target);
-      } catch (error) {
+  test.each([...mediaFiles('mp3-minimp3'), ...mediaFiles('media3-audio')])(
+    '%s decodes as ffmpeg does, or is refused',
+    async (path) => {
+      await decodeAndSeek(path).catch((error: unknown) => {
         if (!(error instanceof DecodeError)) throw error;
-        expect(['decode/unsupported', 'decode/not-media', 'decode/empty', 'decode/damaged'], path).toContain(error.code);
-      }
-    }
+        expect(REFUSALS).toContain(error.code);
+      });
+    },
+  );
+
+  test('a segmented file decodes once its segments are joined', async () => {
+    const folder = join(corpora, 'media3-audio/cmaf/multi-segment');
+    const names = ['audio_init.mp4', ...Array.from({ length: 12 }, (_, n) => `audio_${n + 1}.m4s`)];
+    using decoder = await Decoder.open(bytesSource(Buffer.concat(names.map((name) => readFileSync(join(folder, name))))));
+    const { frameCount, jumps } = decodeAll(decoder);
+    expect({ codec: decoder.info.codec, jumps, lost: decoder.lostPackets }).toEqual({ codec: 'aac', jumps: 0, lost: 0 });
+    expect(frameCount).toBeGreaterThan(2 * decoder.info.sampleRate);
   });
 });
+
+async function decodeAndSeek(path: string): Promise<void> {
+  using decoder = await Decoder.open(bytesSource(readFileSync(path)));
+  const { samples, jumps, frameCount } = decodeAll(decoder);
+  expect(jumps).toBe(0);
+  expect(samples.every(Number.isFinite)).toBe(true);
+  const { codec, channelCount, isSeekable } = decoder.info;
+  if (hasFfmpeg && NOT_AS_FFMPEG[basename(path)] === undefined && path.includes('media3')) {
+    const reference = ffmpegPcm(path, codec === 'opus');
+    // What ffmpeg cannot decode at all gives nothing to compare with.
+    if (reference.length > 0) {
+      expect(frameCount).toBe(reference.length / channelCount);
+      const isLossless = decoder.info.bitsPerSample !== undefined || codec === 'adpcm';
+      expect(peakSignalToNoise(samples, reference)).toBeGreaterThanOrEqual(isLossless ? Infinity : 90);
+    }
+  }
+  if (!isSeekable) return;
+  const target = Math.floor(frameCount / 2);
+  expect(decoder.seek(target)).toBe(target);
+}

@@ -25,27 +25,8 @@ function head(text: string, length = 2000): Buffer {
   return Buffer.concat([Buffer.from(text, 'latin1'), Buffer.alloc(length)]);
 }
 
-/** A silent mono packet of 24 kHz AAC-LC in ADTS, with a fill element that holds spectral band replication. */
-const heAacFrame = (() => {
-  const singleChannel = '000 0000 01100100 0 00 0 000000 0 0 0 0';
-  const fill = `110 0011 1101 ${'0'.repeat(20)}`;
-  const payload = bitsToBytes(`${singleChannel} ${fill} 111`);
-  const length = (7 + payload.length).toString(2).padStart(13, '0');
-  const header = `111111111111 0 00 1 01 0110 0 001 0000 ${length} 11111111111 00`;
-  return Buffer.concat([bitsToBytes(header), payload]);
-})();
-
-function bitsToBytes(bits: string): Buffer {
-  const plain = bits.replaceAll(' ', '');
-  const padded = plain.padEnd(Math.ceil(plain.length / 8) * 8, '0');
-  return Buffer.from(padded.match(/.{8}/g)?.map((byte) => Number.parseInt(byte, 2)) ?? []);
-}
-
 describe('unsupported media are named by codec and container', () => {
   test.each([
-    ['opus in ogg', fixture('piece.opus')],
-    ['aac with 6 channels in mp4', fixture('piece-51.m4a')],
-    ['pcm in rf64', head('RF64\xff\xff\xff\xffWAVEds64')],
     ['wavpack in wavpack', head('wvpk\x10\0\0\0\x10\x04')],
     ['ac-3 in a raw stream', head('\x0b\x77\x3d\x8e\x40\x40')],
     ['e-ac-3 in a raw stream', head('\x0b\x77\x04\xff\x3f\x84')],
@@ -58,7 +39,7 @@ describe('unsupported media are named by codec and container', () => {
     expect(error.message).toContain(`${name} is not supported`);
   });
 
-  test('HE-AAC that the MP4 header announces', async () => {
+  test('HE-AAC of a kind that the header announces and its setup does not hold', async () => {
     const bytes = fixture('piece.m4a');
     // The AudioSpecificConfig of AAC-LC at 44.1 kHz, stereo: object type 2 becomes 5.
     const at = bytes.indexOf(Buffer.from([0x05, 0x80, 0x80, 0x80]));
@@ -68,12 +49,6 @@ describe('unsupported media are named by codec and container', () => {
     const error = await refusal(bytes);
     expect(error.code).toBe('decode/unsupported');
     expect(error.message).toContain('he-aac in mp4');
-  });
-
-  test('HE-AAC that only its packets announce', async () => {
-    const error = await refusal(Buffer.concat(Array.from({ length: 20 }, () => heAacFrame)));
-    expect(error.code).toBe('decode/unsupported');
-    expect(error.message).toContain('he-aac (found in the first packet) in adts is not supported');
   });
 
   test('AC-4 in MP4', async () => {
@@ -161,7 +136,7 @@ describe('damaged packets', () => {
       samples.subarray(samples.length - tail),
       expected.samples.subarray(expected.samples.length - tail),
     );
-    expect(ratio).toBeGreaterThan(decoder.info.codec === 'aac' ? 20 : 200);
+    expect(ratio).toBe(Infinity);
   });
 });
 
@@ -232,7 +207,7 @@ describe('a source that throws', () => {
     expect(position).toBe(expected.frameCount);
     const joined = Buffer.concat(parts);
     const samples = new Float32Array(joined.buffer.slice(joined.byteOffset, joined.byteOffset + joined.length));
-    expect(peakSignalToNoise(samples, expected.samples)).toBeGreaterThan(decoder.info.codec === 'aac' ? 20 : 200);
+    expect(peakSignalToNoise(samples, expected.samples)).toBe(Infinity);
   });
 
   test('surfaces from seek, and the next seek lands exactly', async () => {

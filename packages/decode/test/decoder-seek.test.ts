@@ -1,53 +1,48 @@
 import { fixturePath, mediaManifest, seededRandom } from '@tutti/fixtures';
-import { expect, test } from 'vitest';
+import { afterAll, expect, test } from 'vitest';
 import { Decoder } from '../src/decoder.ts';
 import { fileByteSource } from '../src/file-source.ts';
-import { decodeAll, decodeSome } from './decode-all.ts';
+import { decodeAll, decodeSome, hasFfmpeg, peakSignalToNoise } from './decode-all.ts';
+import { MADE_FILES, mediaDirectory } from './made-media.ts';
 
-const refused = new Set(['piece-51.m4a', 'piece.opus']);
-const tracks = mediaManifest().flatMap(({ path, role, facts }) =>
-  role === 'track' && facts !== undefined && !refused.has(path) ? [{ path, facts }] : [],
-);
+if (!hasFfmpeg) console.log('SKIPPED: seeks in containers that no fixture has: there is no ffmpeg on this machine');
 
-const SEEKS = 60;
+const SEEKS = 200;
 const COMPARED_FRAMES = 1500;
-/**
- * AAC fills some bands with noise from a generator whose state is the stream's whole past (ISO/IEC 14496-3, 4.6.13): after
- * a seek that noise is another one, of the same level.
- */
-const AAC_NOISE_DB = 12;
+/** Opus converges on the samples of one run, over what it decodes before a landing (RFC 7845, section 4.6). */
+const CONVERGED_DB = 90;
 
-test.each(tracks)('$path: seeks land exactly, on the samples that one run gives', async ({ path, facts }) => {
-  using decoder = await Decoder.open(fileByteSource(fixturePath(path)));
-  const channels = decoder.info.channelCount;
+const directory = mediaDirectory();
+afterAll(() => directory.remove());
+
+async function expectExactSeeks(path: string): Promise<void> {
+  using decoder = await Decoder.open(fileByteSource(path));
+  const { channelCount, codec } = decoder.info;
   const { samples, frameCount } = decodeAll(decoder);
-  const random = seededRandom(path.length * 7919);
-  const targets = [
-    0,
-    1,
-    frameCount - 1,
-    Math.floor(frameCount / 2),
-    ...Array.from({ length: SEEKS }, () => Math.floor(random() * frameCount)),
-  ];
-  let signal = 0;
-  let noise = 0;
+  const random = seededRandom(frameCount);
+  const edges = [0, 1, frameCount - 1, Math.floor(frameCount / 2)];
+  const targets = [...edges, ...Array.from({ length: SEEKS }, () => Math.floor(random() * frameCount))];
   for (const target of targets) {
     expect(decoder.seek(target)).toBe(target);
     const landed = decodeSome(decoder, COMPARED_FRAMES);
     expect(landed.firstFrame).toBe(target);
-    const expected = samples.subarray(target * channels, target * channels + landed.samples.length);
+    const expected = samples.subarray(target * channelCount, target * channelCount + landed.samples.length);
     expect(landed.samples.length).toBe(expected.length);
-    if (facts.codec === 'aac') {
-      for (const [n, sample] of expected.entries()) {
-        signal += sample ** 2;
-        noise += (sample - (landed.samples[n] ?? 0)) ** 2;
-      }
-    } else {
-      expect(Buffer.compare(Buffer.from(landed.samples.buffer), Buffer.from(expected.slice().buffer)), `at ${target}`).toBe(0);
-    }
+    const agreement = peakSignalToNoise(landed.samples, expected);
+    if (codec === 'opus') expect(agreement, `at ${target}`).toBeGreaterThan(CONVERGED_DB);
+    else expect(agreement, `at ${target}`).toBe(Infinity);
   }
-  if (facts.codec === 'aac') expect(10 * Math.log10(signal / Math.max(noise, 1e-30))).toBeGreaterThan(AAC_NOISE_DB);
   expect(decoder.lostPackets).toBe(0);
+}
+
+const fixtures = mediaManifest().flatMap(({ path, role }) => (role === 'track' ? [path] : []));
+
+test.each(fixtures)('%s: seeks land exactly, on the samples that one run gives', async (path) => {
+  await expectExactSeeks(fixturePath(path));
+});
+
+test.skipIf(!hasFfmpeg).each(MADE_FILES)('$name: seeks land exactly, on the samples that one run gives', async (file) => {
+  await expectExactSeeks(directory.make(file));
 });
 
 test('a seek past the end lands on the end, and playing can begin again', async () => {

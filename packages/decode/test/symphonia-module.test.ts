@@ -2,7 +2,8 @@ import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { brotliCompressSync } from 'node:zlib';
 import { describe, expect, test } from 'vitest';
-import { loadSymphoniaModule } from '../src/symphonia-module.ts';
+import { bytesSource } from '../src/bytes-source.ts';
+import { instantiateSymphonia, loadSymphoniaModule } from '../src/symphonia-module.ts';
 
 const folder = new URL('../wasm/', import.meta.url);
 
@@ -15,7 +16,7 @@ function sha256(bytes: Uint8Array): string {
 }
 
 interface BuildRecord {
-  readonly cargoLockSha256: string;
+  readonly crates: readonly { readonly name: string; readonly cargoLockSha256: string }[];
   readonly modules: readonly { readonly file: string; readonly sha256: string; readonly brotliBytes: number }[];
 }
 
@@ -28,8 +29,11 @@ describe('the committed modules', () => {
     for (const module of record.modules) expect(module.sha256).toBe(sha256(read(module.file)));
   });
 
-  test('were built from the committed lock file', () => {
-    expect(record.cargoLockSha256).toBe(sha256(read('Cargo.lock', new URL('../symphonia-wasm/', import.meta.url))));
+  test('were built from the committed lock files', () => {
+    expect(record.crates.map(({ name }) => name)).toEqual(['symphonia', 'heaac']);
+    for (const { name, cargoLockSha256 } of record.crates) {
+      expect(cargoLockSha256).toBe(sha256(read('Cargo.lock', new URL(`../${name}-wasm/`, import.meta.url))));
+    }
   });
 
   test('name no path of the machine that built them', () => {
@@ -42,15 +46,25 @@ describe('the committed modules', () => {
     }
   });
 
-  test('stay small: 550 KB compressed with everything, 400 KB for browsers', () => {
+  test('stay small: 550 KB compressed with everything, 400 KB for browsers, 150 KB for HE-AAC', () => {
     const limits = new Map([
       ['symphonia.wasm', 550_000],
       ['symphonia-browser.wasm', 400_000],
+      ['heaac.wasm', 150_000],
     ]);
     expect(record.modules.map(({ file }) => file)).toEqual([...limits.keys()]);
     for (const { file } of record.modules) {
       expect(brotliCompressSync(read(file)).length, file).toBeLessThanOrEqual(limits.get(file) ?? 0);
     }
+  });
+});
+
+describe('the module of the decoder', () => {
+  test('takes at most 256 MiB of memory, whatever it decodes', async () => {
+    const { exports } = instantiateSymphonia(await loadSymphoniaModule(), bytesSource(new Uint8Array(0)));
+    const pages = exports.memory.buffer.byteLength / 65_536;
+    expect(() => exports.memory.grow(4096 - pages)).not.toThrow();
+    expect(() => exports.memory.grow(1)).toThrow(RangeError);
   });
 
   test('is compiled once', async () => {

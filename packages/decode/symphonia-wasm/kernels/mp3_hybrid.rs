@@ -17,18 +17,23 @@ const LINES: usize = 18;
 pub enum Shape {
     Normal,
     Start,
-    /// Three short ones; `long_bands` sub-bands from the lowest on have a normal window all the same.
-    Short {
-        long_bands: usize,
-    },
+    /// Three short ones.
+    Short,
     Stop,
 }
 
 /// Turns the spectral lines of a granule, 18 in each sub-band, into 18 samples in time of each sub-band.
 ///
-/// Only `bands` sub-bands hold lines that are not zero. `overlap` is what the last granule left; its order is known to this
-/// function only, and silence is all zeros.
-pub fn hybrid_synthesis(shape: Shape, bands: usize, overlap: &mut [[f32; LINES]; BANDS], samples: &mut [f32; BANDS * LINES]) {
+/// Only `bands` sub-bands hold lines that are not zero. In a mixed granule the two lowest have a normal window, whatever the
+/// shape of the others (2.4.3.4.10.3). `overlap` is what the last granule left; its order is known to this function only,
+/// and silence is all zeros.
+pub fn hybrid_synthesis(
+    shape: Shape,
+    is_mixed: bool,
+    bands: usize,
+    overlap: &mut [[f32; LINES]; BANDS],
+    samples: &mut [f32; BANDS * LINES],
+) {
     let overlap = overlap.as_flattened_mut();
     let tables = Tables::get();
     let groups = bands.div_ceil(4);
@@ -41,17 +46,11 @@ pub fn hybrid_synthesis(shape: Shape, bands: usize, overlap: &mut [[f32; LINES];
             continue;
         }
         let lines = load(samples);
-        let transformed = match shape {
-            Shape::Short { long_bands } if long_bands <= 4 * group => imdct12(&lines, tables),
-            Shape::Short { .. } => {
-                // Two sub-bands of this group are long.
-                let (long, short) = (imdct36(&lines, &tables.windows[0]), imdct12(&lines, tables));
-                std::array::from_fn(|n| long[n].join_low(short[n].join_high(short[n])))
-            }
-            Shape::Normal => imdct36(&lines, &tables.windows[0]),
-            Shape::Start => imdct36(&lines, &tables.windows[1]),
-            Shape::Stop => imdct36(&lines, &tables.windows[2]),
-        };
+        let mut transformed = transform(shape, &lines, tables);
+        if is_mixed && group == 0 {
+            let normal = transform(Shape::Normal, &lines, tables);
+            transformed = std::array::from_fn(|n| normal[n].join_low(transformed[n].join_high(transformed[n])));
+        }
         let now = std::array::from_fn(|n| transformed[n] + F32x4::load(overlap, 4 * n));
         for n in 0..LINES {
             transformed[LINES + n].store(overlap, 4 * n);
@@ -121,6 +120,16 @@ impl Tables {
             to_dct_ii: std::array::from_fn(|n| (2.0 * (PI / 72.0 * (2 * n + 1) as f64).cos()) as f32),
             to_halves: std::array::from_fn(|n| (2.0 * (PI / 36.0 * (2 * n + 1) as f64).cos()) as f32),
         }
+    }
+}
+
+#[inline(always)]
+fn transform(shape: Shape, lines: &[F32x4; LINES], tables: &Tables) -> [F32x4; 36] {
+    match shape {
+        Shape::Normal => imdct36(lines, &tables.windows[0]),
+        Shape::Start => imdct36(lines, &tables.windows[1]),
+        Shape::Short => imdct12(lines, tables),
+        Shape::Stop => imdct36(lines, &tables.windows[2]),
     }
 }
 
@@ -216,7 +225,7 @@ mod tests {
     }
 
     /// The standard's formulas in doubles: 36 windowed samples of one sub-band.
-    fn by_the_standard(lines: &[f32], shape: Shape, band: usize) -> [f64; 36] {
+    fn by_the_standard(lines: &[f32], shape: Shape) -> [f64; 36] {
         let transform = |points: usize, line: &dyn Fn(usize) -> f32, n: usize| -> f64 {
             let angle = |k: usize| PI / (2 * points) as f64 * ((2 * n + 1 + points / 2) * (2 * k + 1)) as f64;
             (0..points / 2).map(|k| f64::from(line(k)) * angle(k).cos()).sum()
@@ -230,7 +239,7 @@ mod tests {
             _ => sine(36, n),
         };
         match shape {
-            Shape::Short { long_bands } if band >= long_bands => {
+            Shape::Short => {
                 let mut out = [0.0; 36];
                 for short in 0..3 {
                     for n in 0..12 {
@@ -245,18 +254,19 @@ mod tests {
 
     #[test]
     fn gives_what_the_standard_gives_for_every_shape_and_overlaps() {
-        let shapes =
-            [Shape::Normal, Shape::Start, Shape::Short { long_bands: 0 }, Shape::Short { long_bands: 2 }, Shape::Stop];
+        let shapes = [Shape::Normal, Shape::Start, Shape::Short, Shape::Stop];
         let mut overlap = [[0.0; LINES]; BANDS];
         let mut past = [[0.0; LINES]; BANDS];
-        for (granule, shape) in shapes.into_iter().enumerate() {
+        for (granule, shape) in shapes.into_iter().chain(shapes).enumerate() {
+            let is_mixed = granule >= shapes.len();
             let mut samples = spectrum(granule);
             let bands = 29;
             samples[bands * LINES..].fill(0.0);
             let lines = samples;
-            hybrid_synthesis(shape, bands, &mut overlap, &mut samples);
+            hybrid_synthesis(shape, is_mixed, bands, &mut overlap, &mut samples);
             for band in 0..BANDS {
-                let expected = by_the_standard(&lines[band * LINES..], shape, band);
+                let shape = if is_mixed && band < 2 { Shape::Normal } else { shape };
+                let expected = by_the_standard(&lines[band * LINES..], shape);
                 for n in 0..LINES {
                     let (actual, expected) = (f64::from(samples[band * LINES + n]), expected[n] + past[band][n]);
                     assert!((actual - expected).abs() < 1e-5, "granule {granule}, band {band}: {actual}, not {expected}");
@@ -269,9 +279,9 @@ mod tests {
     #[test]
     fn the_past_sounds_on_where_nothing_follows() {
         let mut overlap = [[0.0; LINES]; BANDS];
-        hybrid_synthesis(Shape::Normal, BANDS, &mut overlap, &mut spectrum(1));
+        hybrid_synthesis(Shape::Normal, false, BANDS, &mut overlap, &mut spectrum(1));
         let mut samples = [0.0; BANDS * LINES];
-        hybrid_synthesis(Shape::Normal, 0, &mut overlap, &mut samples);
+        hybrid_synthesis(Shape::Normal, false, 0, &mut overlap, &mut samples);
         assert!(samples.iter().any(|sample| *sample != 0.0));
         assert!(overlap.as_flattened().iter().all(|sample| *sample == 0.0));
     }

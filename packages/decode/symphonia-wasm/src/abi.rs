@@ -6,8 +6,9 @@ use std::cell::RefCell;
 
 use crate::describe::describe;
 use crate::failure::Failure;
+use crate::foreign::{Decoded, Foreign, PacketDecoder};
 use crate::session::{Chunk, Session};
-use crate::source::{ByteOrigin, ReadFailed};
+use crate::source::{ByteOrigin, ReadFailed, Source};
 
 #[link(wasm_import_module = "host")]
 unsafe extern "C" {
@@ -15,6 +16,14 @@ unsafe extern "C" {
     fn read(position: f64, pointer: *mut u8, length: usize) -> i32;
     /// Length of the source in bytes, −1 when unknown.
     fn length() -> f64;
+    /// Decodes a packet with the decoder that the host has brought: frames of interleaved samples, negative when the packet
+    /// is damaged.
+    fn decode_packet(packet: *const u8, length: usize, samples: *mut f32, capacity: usize) -> i32;
+    /// Frames per second of what `decode_packet` gave last.
+    fn packet_rate() -> u32;
+    fn packet_channels() -> usize;
+    /// Forgets the packets so far.
+    fn reset_packets();
 }
 
 struct Host;
@@ -33,11 +42,29 @@ impl ByteOrigin for Host {
     }
 }
 
+impl PacketDecoder for Host {
+    fn reset(&mut self) {
+        // SAFETY: the host's function takes no pointers.
+        unsafe { reset_packets() }
+    }
+
+    fn decode(&mut self, packet: &[u8], samples: &mut [f32]) -> Option<Decoded> {
+        // SAFETY: the host reads the packet and writes at most `samples.len()` samples.
+        let (frames, rate, channels) = unsafe {
+            let frames = decode_packet(packet.as_ptr(), packet.len(), samples.as_mut_ptr(), samples.len());
+            (frames, packet_rate(), packet_channels())
+        };
+        usize::try_from(frames).ok().map(|frames| Decoded { rate, channels, frames })
+    }
+}
+
 #[derive(Default)]
 struct State {
+    source: Option<Source>,
     session: Option<Session>,
     chunk: Option<Chunk>,
     text: String,
+    setup: Vec<u8>,
 }
 
 thread_local! {
@@ -48,20 +75,27 @@ impl State {
     fn fail(&mut self, failure: &Failure) -> i32 {
         let (status, message) = failure.status();
         self.text = message.into();
+        self.setup = if let Failure::Foreign(request) = failure { request.setup.clone() } else { Vec::new() };
         status
     }
 }
 
-/// Opens the host's source. 0, or a failure; `text` then holds the description of the track.
+/// Opens the host's source. 0, or a failure; `text` then holds the description of the track. The failure −7 asks for a
+/// decoder of the codec in `text`, set up by the bytes in `setup`, and for another call with `has_decoder`.
 #[unsafe(no_mangle)]
-extern "C" fn open() -> i32 {
-    STATE.with_borrow_mut(|state| match Session::open(Box::new(Host)) {
-        Ok(session) => {
-            state.text = describe(&session);
-            state.session = Some(session);
-            0
+extern "C" fn open(has_decoder: bool) -> i32 {
+    STATE.with_borrow_mut(|state| {
+        let source = state.source.get_or_insert_with(|| Source::new(Box::new(Host))).clone();
+        source.clear_failure();
+        let foreign = has_decoder.then(|| Foreign::new(Box::new(Host)));
+        match Session::open(&source, foreign.as_ref()) {
+            Ok(session) => {
+                state.text = describe(&session);
+                state.session = Some(session);
+                0
+            }
+            Err(failure) => state.fail(&failure),
         }
-        Err(failure) => state.fail(&failure),
     })
 }
 
@@ -124,4 +158,15 @@ extern "C" fn text() -> *const u8 {
 #[unsafe(no_mangle)]
 extern "C" fn text_length() -> usize {
     STATE.with_borrow(|state| state.text.len())
+}
+
+/// Address of the setup of the decoder that the host is asked for.
+#[unsafe(no_mangle)]
+extern "C" fn setup() -> *const u8 {
+    STATE.with_borrow(|state| state.setup.as_ptr())
+}
+
+#[unsafe(no_mangle)]
+extern "C" fn setup_length() -> usize {
+    STATE.with_borrow(|state| state.setup.len())
 }

@@ -2,7 +2,7 @@
 
 use symphonia::core::codecs::audio::AudioCodecId;
 use symphonia::core::codecs::audio::well_known::{
-    CODEC_ID_AAC, CODEC_ID_ALAC, CODEC_ID_MP1, CODEC_ID_MP2, CODEC_ID_MP3, CODEC_ID_VORBIS,
+    CODEC_ID_AAC, CODEC_ID_ALAC, CODEC_ID_MP1, CODEC_ID_MP2, CODEC_ID_MP3, CODEC_ID_OPUS, CODEC_ID_VORBIS,
 };
 use symphonia::core::units::{TimeBase, Timestamp};
 
@@ -36,9 +36,15 @@ pub struct FrameClock {
     numerator: i128,
     denominator: i128,
     pub precision: Precision,
-    /// Timestamp of the first packet, in frames; a grid is anchored here.
+    /// Frame of the first packet, and what its timestamp rounds to: a grid is anchored here.
     first: i64,
+    first_stamp: i64,
+    /// Frame at timestamp 0: a reader that was put into the middle of a stream without timestamps counts from there.
+    base: i64,
 }
+
+/// Packets of Opus are multiples of 2.5 ms at 48 kHz (RFC 6716, 2.1.4).
+const OPUS_STEP: i64 = 120;
 
 impl FrameClock {
     pub fn new(timing: Timing<'_>) -> Self {
@@ -51,25 +57,33 @@ impl FrameClock {
             _ if is_whole => Precision::Exact,
             _ => Precision::Counted,
         };
-        FrameClock { numerator, denominator, precision, first: 0 }
+        FrameClock { numerator, denominator, precision, first: 0, first_stamp: 0, base: 0 }
     }
 
-    pub fn anchor(&mut self, first: Timestamp) {
-        self.first = self.rounded(first.get());
+    /// Names the frame of the first packet, whose timestamp may be rounded.
+    pub fn anchor(&mut self, first: i64, stamp: Timestamp) {
+        self.first = first;
+        self.first_stamp = self.rounded(stamp.get());
+    }
+
+    /// Names the frame of timestamp 0.
+    pub fn rebase(&mut self, base: i64) {
+        self.base = base;
     }
 
     /// Frame index of a timestamp.
     pub fn frames(&self, timestamp: Timestamp) -> i64 {
         let frames = self.rounded(timestamp.get());
         match self.precision {
-            Precision::Grid(step) => self.first + (frames - self.first + step / 2).div_euclid(step) * step,
-            Precision::Exact | Precision::Counted => frames,
+            Precision::Grid(step) => self.first + (frames - self.first_stamp + step / 2).div_euclid(step) * step,
+            Precision::Exact | Precision::Counted => self.base + frames,
         }
     }
 
     /// The last timestamp at or before a frame index.
     pub fn timestamp(&self, frames: i64) -> Timestamp {
-        let ticks = (i128::from(frames) * self.denominator).div_euclid(self.numerator);
+        let stamped = frames - self.first + self.first_stamp;
+        let ticks = (i128::from(stamped) * self.denominator).div_euclid(self.numerator);
         Timestamp::new(ticks as i64)
     }
 
@@ -89,6 +103,7 @@ fn grid(timing: &Timing<'_>) -> Option<i64> {
         CODEC_ID_AAC | CODEC_ID_ALAC | CODEC_ID_MP1 | CODEC_ID_MP2 | CODEC_ID_MP3 => {
             (timing.packet_frames > 0).then_some(timing.packet_frames)
         }
+        CODEC_ID_OPUS => Some(OPUS_STEP),
         // A packet gives a quarter of its block and of the one before (Vorbis I, 4.3.8): all multiples of a quarter of
         // the short block, whose exponent is in the identification header (4.2.2).
         CODEC_ID_VORBIS if timing.container == "ogg" => {
@@ -120,11 +135,22 @@ mod tests {
     #[test]
     fn milliseconds_name_a_packet_of_fixed_length() {
         let mut clock = FrameClock::new(timing("mkv", CODEC_ID_AAC, 1000));
-        clock.anchor(Timestamp::new(23));
+        clock.anchor(1014, Timestamp::new(23));
         for packet in 0..10_000 {
             let milliseconds = ((packet * 1024) as f64 / 44.1 + 23.0).round() as i64;
             assert_eq!(clock.frames(Timestamp::new(milliseconds)), 1014 + packet * 1024);
         }
+    }
+
+    #[test]
+    fn a_delay_that_was_rounded_shifts_every_timestamp() {
+        let time_base = TimeBase::try_new(1, 1000).unwrap();
+        let timing = Timing { time_base, rate: 48_000, codec: CODEC_ID_OPUS, container: "mkv", packet_frames: 960, setup: None };
+        let mut clock = FrameClock::new(timing);
+        clock.anchor(-312, Timestamp::new(-5));
+        assert_eq!(clock.frames(Timestamp::new(-5)), -312);
+        assert_eq!(clock.frames(Timestamp::new(20_000 - 6)), 960_000 - 312);
+        assert_eq!(clock.timestamp(960_000 - 312), Timestamp::new(20_000 - 5));
     }
 
     #[test]

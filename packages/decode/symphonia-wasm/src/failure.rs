@@ -1,5 +1,7 @@
 //! Why a session could not do what was asked.
 
+use crate::foreign::ForeignRequest;
+
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Failure {
     /// A read failed. The host knows why.
@@ -10,6 +12,8 @@ pub enum Failure {
     Empty(String),
     Damaged(String),
     NotSeekable(String),
+    /// The host has to bring a decoder and to open again.
+    Foreign(ForeignRequest),
 }
 
 impl Failure {
@@ -22,6 +26,7 @@ impl Failure {
             Failure::Empty(message) => (-4, message),
             Failure::Damaged(message) => (-5, message),
             Failure::NotSeekable(message) => (-6, message),
+            Failure::Foreign(request) => (-7, &request.name),
         }
     }
 }

@@ -1,11 +1,15 @@
 //! Which of the decoded frames are played.
 
-use symphonia::core::codecs::audio::well_known::{CODEC_ID_MP1, CODEC_ID_MP2, CODEC_ID_MP3};
+use symphonia::core::codecs::audio::well_known::{CODEC_ID_MP1, CODEC_ID_MP2, CODEC_ID_MP3, CODEC_ID_OPUS};
 
 use crate::codec_name::{is_lossless, is_pcm};
+use crate::foreign::opus_pre_skip;
 use crate::mp4::{Edit, Mp4Head, Mp4Track};
 use crate::opening::OpenedTrack;
 use crate::tags::ItunesGapless;
+
+/// Opus counts at 48 kHz whatever it was made from (RFC 7845, 4).
+const OPUS_RATE: u32 = 48_000;
 
 /// Frames kept of a track's decoded frames. Positions before and after the trim differ by `start`.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -35,7 +39,10 @@ pub struct Facts {
 pub fn plan(track: &OpenedTrack, facts: Facts, mp4: Option<&Mp4Head>, itunes: Option<ItunesGapless>) -> Plan {
     if let Some(head) = mp4 {
         if let Some(mp4_track) = head.audio_tracks.iter().find(|candidate| candidate.track_id == track.id) {
+            let listed_edit = mp4_track.edit;
+            let mp4_track = &with_opus_edit(mp4_track, opus_pre_skip(&track.params) as u64);
             let mut plan = plan_mp4(head, mp4_track, facts.rate, itunes);
+            plan.first_timestamp_seconds = first_timestamp_seconds(head, mp4_track, listed_edit, &plan, facts.rate);
             if is_lossless(track.codec) {
                 // Nothing is padded, and what an edit's rounding would cut off is music.
                 plan.cuts_end &= plan.trimmed_end > 0;
@@ -50,13 +57,30 @@ pub fn plan(track: &OpenedTrack, facts: Facts, mp4: Option<&Mp4Head>, itunes: Op
         // Symphonia counts whole packets, not the valid frames of the packet table.
         return Plan::default();
     }
+    if track.codec == CODEC_ID_OPUS {
+        return plan_opus(track);
+    }
     let is_mpeg_audio = matches!(track.codec, CODEC_ID_MP1 | CODEC_ID_MP2 | CODEC_ID_MP3);
     Plan {
-        // The position of the last page is the length, whatever the pages before it say.
-        cuts_end: track.container == "ogg",
+        // The position of the last page is the length, whatever the pages before it say; so is the count of a LAME tag.
+        cuts_end: track.container == "ogg" || is_mpeg_audio,
         frames: track.frames.filter(|&frames| frames > 0 && !exceeds_file(track, frames, facts.bytes)),
         // MPEG audio timestamps begin at −delay, so nothing has to be shifted; Vorbis' first block is no encoder delay.
         trimmed_start: if is_mpeg_audio { u64::from(track.delay) } else { 0 },
+        trimmed_end: u64::from(track.padding),
+        ..Plan::default()
+    }
+}
+
+/// Ogg counts the frames that are skipped at the start, too (RFC 7845, 4.3); Matroska begins before 0.
+fn plan_opus(track: &OpenedTrack) -> Plan {
+    let skipped = opus_pre_skip(&track.params);
+    let is_ogg = track.container == "ogg";
+    Plan {
+        start: if is_ogg { skipped } else { 0 },
+        frames: track.frames.filter(|_| is_ogg).map(|frames| frames.saturating_sub(skipped as u64)),
+        cuts_end: is_ogg,
+        trimmed_start: skipped as u64,
         trimmed_end: u64::from(track.padding),
         ..Plan::default()
     }
@@ -75,8 +99,15 @@ fn exceeds_file(track: &OpenedTrack, frames: u64, bytes: Option<u64>) -> bool {
     }
 }
 
+/// Without an edit list, what Opus skips at the start stands in its setup only.
+fn with_opus_edit(track: &Mp4Track, skipped: u64) -> Mp4Track {
+    let media_time = rescale(skipped, track.timescale, OPUS_RATE);
+    let edit = track.edit.or((skipped > 0).then_some(Edit { media_time, duration: 0, is_only: true }));
+    Mp4Track { edit, ..track.clone() }
+}
+
 fn plan_mp4(head: &Mp4Head, track: &Mp4Track, rate: u32, itunes: Option<ItunesGapless>) -> Plan {
-    let decode_time = head.first_decode_times.iter().find(|(id, _)| *id == track.track_id).map_or(0, |(_, time)| *time);
+    let decode_time = first_decode_time(head, track);
     let media_ticks = media_ticks(head, track);
     let mut plan = Plan::default();
     let to_frames = |ticks: u64| rescale(ticks, rate, track.timescale);
@@ -102,11 +133,22 @@ fn plan_mp4(head: &Mp4Head, track: &Mp4Track, rate: u32, itunes: Option<ItunesGa
         }
     }
     plan.start = plan.trimmed_start as i64;
-    if head.is_fragmented && track.timescale > 0 {
-        let first = decode_time as f64 / f64::from(track.timescale) + plan.trimmed_start as f64 / f64::from(rate);
-        plan.first_timestamp_seconds = Some(first);
-    }
     plan
+}
+
+/// Fragments carry decode times, in which an edit list's `media_time` is the zero of the presentation (ISO/IEC 14496-12,
+/// 8.6.6): without that, encodings with different delays would not meet. What a codec skips by itself shifts nothing.
+fn first_timestamp_seconds(head: &Mp4Head, track: &Mp4Track, listed: Option<Edit>, plan: &Plan, rate: u32) -> Option<f64> {
+    if !head.is_fragmented || track.timescale == 0 {
+        return None;
+    }
+    let zero = listed.map_or(0, |edit| edit.media_time);
+    let first = (first_decode_time(head, track) as f64 - zero as f64) / f64::from(track.timescale);
+    Some(first + plan.trimmed_start as f64 / f64::from(rate))
+}
+
+fn first_decode_time(head: &Mp4Head, track: &Mp4Track) -> u64 {
+    head.first_decode_times.iter().find(|(id, _)| *id == track.track_id).map_or(0, |(_, time)| *time)
 }
 
 /// Length of all samples, in the track's ticks.
@@ -176,6 +218,22 @@ mod tests {
         head.is_fragmented = true;
         head.first_decode_times = vec![(1, 441_000)];
         let plan = plan_mp4(&head, &track, 44_100, None);
-        assert_eq!((plan.start, plan.frames, plan.first_timestamp_seconds), (0, None, Some(10.0)));
+        assert_eq!((plan.start, plan.frames), (0, None));
+    }
+
+    #[test]
+    fn a_fragments_time_begins_where_its_edit_does() {
+        let edit = Some(Edit { media_time: 1024, duration: 0, is_only: true });
+        let (mut head, track) = mp4(edit, 0, 1000);
+        head.is_fragmented = true;
+        let mut first = |decode_time, listed| {
+            head.first_decode_times = vec![(1, decode_time)];
+            let plan = plan_mp4(&head, &track, 44_100, None);
+            first_timestamp_seconds(&head, &track, listed, &plan, 44_100).map(|seconds| (seconds * 44_100.0).round())
+        };
+        assert_eq!(first(0, edit), Some(0.0));
+        assert_eq!(first(442_024, edit), Some(441_000.0));
+        // What Opus skips is not heard, and is no edit.
+        assert_eq!(first(0, None), Some(1024.0));
     }
 }

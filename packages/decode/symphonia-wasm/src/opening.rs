@@ -1,7 +1,7 @@
 //! From bytes to a format reader and a decoder, and from Symphonia's errors to ours.
 
 use symphonia::core::codecs::CodecParameters;
-use symphonia::core::codecs::audio::well_known::CODEC_ID_AAC;
+use symphonia::core::codecs::audio::well_known::{CODEC_ID_AAC, CODEC_ID_PCM_ALAW, CODEC_ID_PCM_MULAW};
 use symphonia::core::codecs::audio::{AudioCodecId, AudioCodecParameters, AudioDecoder, AudioDecoderOptions};
 use symphonia::core::errors::Error;
 use symphonia::core::formats::probe::{Hint, Probe, ProbeOptions};
@@ -13,8 +13,10 @@ use symphonia::default::{formats, get_codecs, meta};
 use crate::clock::Timing;
 use crate::codec_name::{container_name, refused_name, sample_entry_name};
 use crate::failure::Failure;
+use crate::foreign::{Foreign, ForeignDecoder, ForeignRequest};
 use crate::mp4::{Mp4Head, read_head};
 use crate::ogg::is_chained;
+use crate::rf64::present_as_wav;
 use crate::sniff::{Family, Sniffed, sniff};
 use crate::source::Source;
 
@@ -57,10 +59,13 @@ pub struct Examined {
     pub mp4: Option<Mp4Head>,
     /// Several Ogg streams, one behind the other.
     pub is_chained: bool,
+    /// The host's decoder, where it has brought one.
+    pub foreign: Option<Foreign>,
 }
 
 /// Looks at the head of the source and refuses by name what is not decoded.
-pub fn examine(source: &Source) -> Result<Examined, Failure> {
+pub fn examine(source: &Source, foreign: Option<&Foreign>) -> Result<Examined, Failure> {
+    present_as_wav(source).map_err(|_| Failure::Source)?;
     let family = match sniff(source).map_err(|_| Failure::Source)? {
         Sniffed::Family(family) => family,
         Sniffed::Empty => return Err(Failure::Empty("the source holds no bytes".into())),
@@ -71,16 +76,20 @@ pub fn examine(source: &Source) -> Result<Examined, Failure> {
     source.hide_length(matches!(family, Family::Mp4 | Family::Other));
     let mp4 = if family == Family::Mp4 { read_head(source).map_err(|_| Failure::Source)? } else { None };
     let is_chained = family == Family::Ogg && is_chained(source).map_err(|_| Failure::Source)?;
-    Ok(Examined { family, mp4, is_chained })
+    Ok(Examined { family, mp4, is_chained, foreign: foreign.cloned() })
 }
 
 pub fn open(source: &Source, examined: &Examined) -> Result<Opened, Failure> {
     let format = make_reader(source, examined)?;
     let container = container_name(format.format_info().short_name).to_owned();
     let Some(track) = choose_track(format.as_ref()) else { return Err(refuse_tracks(examined, &container)) };
-    let Some(CodecParameters::Audio(params)) = track.codec_params.clone() else {
+    let Some(CodecParameters::Audio(mut params)) = track.codec_params.clone() else {
         return Err(refuse_tracks(examined, &container));
     };
+    if matches!(params.codec, CODEC_ID_PCM_ALAW | CODEC_ID_PCM_MULAW) {
+        // CAF tells the 8 bits of the file, where the decoder expects those of its samples.
+        (params.bits_per_sample, params.bits_per_coded_sample) = (None, None);
+    }
     let track = OpenedTrack {
         id: track.id,
         codec: params.codec,
@@ -91,7 +100,7 @@ pub fn open(source: &Source, examined: &Examined) -> Result<Opened, Failure> {
         params,
         container,
     };
-    let decoder = make_decoder(&track)?;
+    let decoder = make_decoder(&track, examined.foreign.as_ref())?;
     Ok(Opened { format, decoder, track })
 }
 
@@ -135,14 +144,27 @@ pub fn choose_track(format: &dyn FormatReader) -> Option<&Track> {
     format.default_track(TrackType::Audio).or_else(|| format.first_track(TrackType::Audio))
 }
 
-pub fn make_decoder(track: &OpenedTrack) -> Result<Box<dyn AudioDecoder>, Failure> {
+/// Symphonia's decoder, or the host's where it has brought one: it only does when it was asked.
+pub fn make_decoder(track: &OpenedTrack, foreign: Option<&Foreign>) -> Result<Box<dyn AudioDecoder>, Failure> {
+    if let Some(foreign) = foreign {
+        return Ok(Box::new(ForeignDecoder::new(foreign.clone(), &track.params)));
+    }
+    if let Some(request) = ForeignRequest::opus(track) {
+        return Err(Failure::Foreign(request));
+    }
     // Trimming is done by the session, on frame indexes.
     let options = AudioDecoderOptions::default().gapless(false);
     get_codecs().make_audio_decoder(&track.params, &options).map_err(|error| match error {
-        Error::Unsupported(_) => unsupported(&refused_name(&track.params), &track.container),
-        Error::DecodeError(_) if track.codec == CODEC_ID_AAC => unsupported(&refused_name(&track.params), &track.container),
+        Error::Unsupported(_) => refuse_codec(track),
+        Error::DecodeError(_) if track.codec == CODEC_ID_AAC => refuse_codec(track),
         error => Failure::Damaged(format!("the codec's setup is damaged: {error}")),
     })
+}
+
+fn refuse_codec(track: &OpenedTrack) -> Failure {
+    let name = refused_name(&track.params);
+    let request = name.starts_with("he-aac").then(|| ForeignRequest::aac(&name, track)).flatten();
+    request.map_or_else(|| unsupported(&name, &track.container), Failure::Foreign)
 }
 
 fn refuse_tracks(examined: &Examined, container: &str) -> Failure {

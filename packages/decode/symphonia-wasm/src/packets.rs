@@ -1,13 +1,14 @@
 //! What becomes of a packet: frames, or silence of the same length.
 
 use symphonia::core::audio::GenericAudioBufferRef;
-use symphonia::core::codecs::audio::well_known::CODEC_ID_VORBIS;
+use symphonia::core::codecs::audio::well_known::{CODEC_ID_AAC, CODEC_ID_VORBIS};
 use symphonia::core::errors::Error;
 use symphonia::core::packet::Packet;
 
 use crate::clock::Precision;
 use crate::codec_name::{codec_name, is_padded};
 use crate::failure::Failure;
+use crate::foreign::ForeignRequest;
 use crate::interleave::interleave;
 use crate::opening::{choose_track, make_decoder, unsupported};
 use crate::session::{MAX_GAP_SECONDS, Run, Session};
@@ -29,6 +30,9 @@ impl Session {
             return Err(unsupported(&format!("a change to {change} inside the stream"), &self.track.container));
         }
         interleave(&buffer, &mut self.samples);
+        if self.track.codec == CODEC_ID_AAC && self.examined.foreign.is_none() {
+            order_channels(&mut self.samples, spec.channels);
+        }
         self.lost_in_a_row = 0;
         let frames = spec.frames as i64;
         if std::mem::take(&mut self.drops_next) {
@@ -51,7 +55,12 @@ impl Session {
     /// Frames that a packet holds beyond the end. In MP4 the last packet's duration says so, in Ogg the last page's
     /// position; anywhere but at the end the same is jitter of the timestamps.
     fn end_trim(&mut self, packet: &Packet, frames: i64) -> Result<i64, Failure> {
-        let stated = self.clock.rounded(packet.trim_end.get() as i64);
+        let stated = packet.trim_end.get() as i64;
+        // Nanoseconds: an edit of the demultiplexer.
+        if self.track.container == "mkv" {
+            return Ok(((i128::from(stated) * i128::from(self.rate) + 500_000_000) / 1_000_000_000) as i64);
+        }
+        let stated = self.clock.rounded(stated);
         let trim = match self.track.container.as_str() {
             "ogg" => stated,
             "mp4" => {
@@ -81,11 +90,13 @@ impl Session {
     fn lose(&mut self, packet: &Packet, error: Error) -> Result<Option<Run>, Failure> {
         if let Error::Unsupported(reason) = error {
             if reason.contains("spectral band replication") {
-                return Err(self.unsupported_packet(reason));
+                let found = "he-aac that begins inside the stream";
+                return Err(unsupported(found, &self.track.container));
             }
         }
         self.count_loss()?;
-        let frames = self.clock.rounded(packet.block_dur().get() as i64);
+        let duration = if self.track.container == "mkv" { packet.dur } else { packet.block_dur() };
+        let frames = self.clock.rounded(duration.get() as i64);
         self.silence_left += frames.clamp(0, MAX_GAP_SECONDS * i64::from(self.rate));
         Ok(None)
     }
@@ -100,11 +111,11 @@ impl Session {
     }
 
     pub(crate) fn unsupported_packet(&self, reason: &str) -> Failure {
-        let name = if reason.contains("spectral band replication") {
-            "he-aac (found in the first packet)".to_owned()
-        } else {
-            format!("{} ({reason})", codec_name(self.track.codec))
-        };
+        if reason.contains("spectral band replication") {
+            let request = ForeignRequest::aac("he-aac", &self.track).filter(|_| self.examined.foreign.is_none());
+            return request.map_or_else(|| unsupported("he-aac", &self.track.container), Failure::Foreign);
+        }
+        let name = format!("{} ({reason})", codec_name(self.track.codec));
         unsupported(&name, &self.track.container)
     }
 
@@ -149,7 +160,7 @@ impl Session {
             self.track.params = params.clone();
             self.track.codec = params.codec;
         }
-        self.decoder = make_decoder(&self.track)?;
+        self.decoder = make_decoder(&self.track, self.examined.foreign.as_ref())?;
         self.drops_next = self.track.codec == CODEC_ID_VORBIS;
         self.links += 1;
         self.link_start = self.next_frame;
@@ -168,5 +179,24 @@ impl Spec {
     pub(crate) fn of(buffer: &GenericAudioBufferRef<'_>) -> Self {
         let spec = buffer.spec();
         Spec { rate: spec.rate(), channels: spec.channels().count(), frames: buffer.frames() }
+    }
+}
+
+/// AAC sends the centre first and the low frequencies last (ISO/IEC 14496-3, 1.6.3.5); everything else has the order of
+/// WAV: left, right, centre, low frequencies, surround.
+fn order_channels(samples: &mut [f32], channels: usize) {
+    let order: &[usize] = match channels {
+        3 => &[1, 2, 0],
+        4 => &[1, 2, 0, 3],
+        5 => &[1, 2, 0, 3, 4],
+        6 => &[1, 2, 0, 5, 3, 4],
+        _ => return,
+    };
+    let mut frame = [0.0; 6];
+    for samples in samples.chunks_exact_mut(channels) {
+        frame[..channels].copy_from_slice(samples);
+        for (sample, &from) in samples.iter_mut().zip(order) {
+            *sample = frame[from];
+        }
     }
 }

@@ -10,8 +10,10 @@ use symphonia::core::packet::Packet;
 
 use crate::clock::{FrameClock, Precision};
 use crate::failure::Failure;
+use crate::foreign::opus_pre_skip;
 use crate::gapless::Plan;
 use crate::opening::{Examined, Opened, OpenedTrack, open};
+use crate::packet_index::PacketIndex;
 use crate::source::Source;
 use crate::tags::Tags;
 
@@ -71,6 +73,11 @@ pub struct Session {
     pub(crate) begins_link: bool,
     /// The format reader was left in the middle of something; where to go on.
     pub(crate) resume_at: Option<u64>,
+    /// The first packet, its frame and its length in frames: a stream without a container is indexed from here.
+    pub(crate) first_packet: Box<[u8]>,
+    pub(crate) first_frame: i64,
+    pub(crate) packet_frames: i64,
+    pub(crate) index: Option<PacketIndex>,
 }
 
 impl Session {
@@ -128,8 +135,9 @@ impl Session {
             }
             let Some(packet) = self.next_packet()? else { return Ok(None) };
             if std::mem::take(&mut self.begins_link) && self.clock.precision != Precision::Counted {
-                // Vorbis' first block lies before the link's first frame.
-                self.next_frame = self.link_start + self.clock.frames(packet.pts).min(0);
+                // Vorbis' first block lies before the link's first frame; Opus counts what it skips.
+                let skipped = opus_pre_skip(&self.track.params);
+                self.next_frame = self.link_start + self.clock.frames(packet.pts).min(0) - skipped;
             }
             let gap = self.gap_before(&packet);
             if gap > 0 {
@@ -179,7 +187,7 @@ impl Session {
         self.has_ended = false;
         self.held.clear();
         if let Some(first) = self.next_packet()? {
-            self.next_frame = self.first_frame(&first);
+            self.next_frame = self.frame_of_first(&first);
             self.held.push_front(first);
         }
         Ok(())

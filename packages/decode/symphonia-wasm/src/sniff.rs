@@ -70,9 +70,6 @@ pub fn sniff_head(head: &[u8]) -> Sniffed {
     if starts(b"caff") {
         return Sniffed::Family(Family::Caf);
     }
-    if (starts(b"RF64") || starts(b"BW64")) && has_at(8, b"WAVE") {
-        return Sniffed::Unsupported("pcm", "rf64");
-    }
     if starts(b"\x0b\x77") && head.len() > 5 {
         // The bit stream identification (ATSC A/52, 5.3): above 10 is E-AC-3.
         let codec = if head[5] >> 3 > 10 { "e-ac-3" } else { "ac-3" };

@@ -33,6 +33,8 @@ struct Inner {
     has_failed: bool,
     is_length_hidden: bool,
     is_forward_only: bool,
+    /// Bytes that are presented instead of the source's own.
+    patches: Vec<(u64, [u8; 4])>,
 }
 
 impl Inner {
@@ -74,6 +76,9 @@ impl Inner {
             }
         };
         self.window.truncate(count);
+        for (at, bytes) in &self.patches {
+            overlay(&mut self.window, position, *at, bytes);
+        }
         if self.keeps_head && position == self.head.len() as u64 {
             if self.head.len() + count <= MAX_KEPT_HEAD_BYTES {
                 self.head.extend_from_slice(&self.window);
@@ -82,6 +87,16 @@ impl Inner {
             }
         }
         Ok(())
+    }
+}
+
+/// Writes what of a patch lies within `bytes`, which begin at `start`.
+fn overlay(bytes: &mut [u8], start: u64, at: u64, patch: &[u8]) {
+    for (offset, &byte) in patch.iter().enumerate() {
+        let target = (at + offset as u64).checked_sub(start).and_then(|index| bytes.get_mut(index as usize));
+        if let Some(target) = target {
+            *target = byte;
+        }
     }
 }
 
@@ -109,6 +124,7 @@ impl Source {
             has_failed: false,
             is_length_hidden: false,
             is_forward_only: false,
+            patches: Vec::new(),
         })))
     }
 
@@ -148,6 +164,15 @@ impl Source {
         inner.is_forward_only || inner.origin.len().is_none()
     }
 
+    /// From now on presents four bytes instead of those at `position`.
+    pub fn patch(&self, position: u64, bytes: [u8; 4]) {
+        let mut inner = self.inner();
+        let Inner { window, window_start, head, patches, .. } = &mut *inner;
+        overlay(window, *window_start, position, &bytes);
+        overlay(head, 0, position, &bytes);
+        patches.push((position, bytes));
+    }
+
     /// Ends the keeping of a forward-only stream's head. What is kept stays until it has been read past.
     pub fn stop_keeping_head(&self) {
         self.inner().keeps_head = false;
@@ -169,7 +194,12 @@ impl Source {
     }
 
     pub fn stream<'s>(&self) -> MediaSourceStream<'s> {
-        let cursor = Cursor { source: self.clone(), position: 0 };
+        self.stream_at(0)
+    }
+
+    /// A stream whose first byte is the one at `position`; seeks in it are counted from the start of the source.
+    pub fn stream_at<'s>(&self, position: u64) -> MediaSourceStream<'s> {
+        let cursor = Cursor { source: self.clone(), position };
         MediaSourceStream::new(Box::new(cursor), MediaSourceStreamOptions::default())
     }
 }
