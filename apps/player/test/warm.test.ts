@@ -168,14 +168,17 @@ describe('--max-bytes', () => {
     ).events();
     expect(usage!['bytes']).toBeLessThanOrEqual(1_500_000);
     const reports = new Map(named(result, 'warmed').map((report) => [report['source'], report]));
-    expect(reports.get(a)).toMatchObject({ isComplete: true });
-    expect(reports.get(b)).toMatchObject({ isComplete: false, isOutOfRoom: true, code: 'assets/no-space' });
-    expect(reports.get(b)!['missing']).toHaveLength(10 - Number(reports.get(b)!['doneResources']));
-    const before = Number(reports.get(b)!['doneBytes']);
+    const incomplete = [...reports.values()].filter((report) => report['isComplete'] !== true);
+    expect(incomplete.length).toBeGreaterThan(0);
+    for (const report of incomplete) {
+      expect(report).toMatchObject({ isOutOfRoom: true, code: 'assets/no-space' });
+      expect(report['missing']).toHaveLength(10 - Number(report['doneResources']));
+    }
+    const before = Number(reports.get(a)!['doneBytes']) + Number(reports.get(b)!['doneBytes']);
     const [done] = named(await warm(0, a, b), 'done');
     expect(done).toMatchObject({ complete: 2 });
     // What was begun is kept, too.
-    expect(done!['networkBytes']).toBeLessThanOrEqual(1_000_000 - before);
+    expect(done!['networkBytes']).toBeLessThanOrEqual(2_000_000 - before);
   });
 });
 
