@@ -60,7 +60,8 @@ export class PeerVisit {
 
   /** Resolves with the host's farewell, or `undefined` when the connection closed without one. Rejects with the link's error. */
   async run(welcome: Welcome): Promise<string | undefined> {
-    const { host, keys, link, nonces, onSession } = this.#options;
+    const { host, keys, link, nonces, onSession, player } = this.#options;
+    using _measuring = player.on((event) => void (event.type === 'measured' && link.send(event)));
     const reporting = setInterval(() => this.#report(), REPORT_MS);
     this.#clock = await startUdpClock({
       host,
@@ -148,7 +149,14 @@ export class PeerVisit {
     const { link, onTrackFailed, tracks } = this.#options;
     try {
       const { durationFrames, minLeadMs, sampleRate } = await tracks.prepare(trackId, hash, frameNow);
-      link.send({ type: 'armed', trackId, hash, minLeadMs, sampleRate, durationFrames });
+      link.send({
+        type: 'armed',
+        trackId,
+        hash,
+        minLeadMs,
+        sampleRate,
+        ...(durationFrames === undefined ? {} : { durationFrames }),
+      });
     } catch (error) {
       const code = error instanceof Error && 'code' in error ? String(error.code) : 'party/failed';
       link.send({ type: 'failed', trackId, code, message: sentenceOf(error) });
