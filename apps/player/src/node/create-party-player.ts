@@ -83,10 +83,11 @@ class LockstepPartyPlayer implements PartyPlayer {
     const signal = AbortSignal.any([this.#closing.signal, ...(options.signal === undefined ? [] : [options.signal])]);
     const lockstep = await this.#opened;
     const { feed } = await this.#openOnce(track, signal);
-    const fromFrame = Math.max(0, options.frame);
-    const toFrame = fromFrame + Math.round(preparedSeconds * feed.sampleRate);
     // What sounds now goes on being decoded where it is: it is moved when the line says so.
-    if (!lockstep.isSounding(track.trackId)) await feed.wait({ fromFrame, toFrame }, signal);
+    if (options.frame !== undefined && !lockstep.isSounding(track.trackId)) {
+      const fromFrame = Math.max(0, options.frame);
+      await feed.wait({ fromFrame, toFrame: fromFrame + Math.round(preparedSeconds * feed.sampleRate) }, signal);
+    }
     this.#stepSoon();
     const leadUs = lockstep.shortestLeadUs ?? 0;
     return {

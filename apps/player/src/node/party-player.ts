@@ -10,8 +10,8 @@ export interface PartyTrack {
 }
 
 export interface PrepareOptions {
-  /** Where the track is going to begin: sound from there on is decoded first. */
-  readonly frame: number;
+  /** Where the track is going to begin: sound from there on is decoded. `undefined` while nobody knows: then it is opened only. */
+  readonly frame: number | undefined;
   /** Abort closes what was opened. */
   readonly signal?: AbortSignal;
 }

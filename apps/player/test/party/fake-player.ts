@@ -68,7 +68,7 @@ export function createFakePlayer(options: FakePlayerOptions = {}): FakePlayer {
       return clock === undefined || line === undefined ? undefined : frameAt(line, toSession(clock, monotonicUs()));
     },
     async prepare(track, { frame, signal = new AbortController().signal }) {
-      calls.push(`prepare ${track.trackId} ${frame}`);
+      calls.push(frame === undefined ? `open ${track.trackId}` : `prepare ${track.trackId} ${frame}`);
       await options.onPrepare?.(track);
       await using source = await track.open(signal);
       const report = await source.fill();
