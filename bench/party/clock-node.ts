@@ -7,7 +7,7 @@
 import { randomUUID } from 'node:crypto';
 import { toSession } from '@tutti/sync';
 import { parseInvitation, PartyKeys } from '@tutti/sync/protocol';
-import { connectLink, monotonicUs, proveToHost, startUdpClock } from '@tutti/sync/transport';
+import { connectLink, monotonicUs, proveToHost, startClockThread } from '@tutti/sync/transport';
 
 const { host, port, secret } = parseInvitation(process.argv[2] ?? '');
 if (secret === undefined) throw new Error('usage: clock-node INVITATION');
@@ -17,7 +17,8 @@ const { nonces } = await proveToHost(link, keys);
 link.send({ type: 'hello', role: 'node', nodeId: randomUUID(), name: 'clock', output: 'none', hasDevice: false, volumeDb: 0 });
 const welcome = await link.receive();
 if (welcome?.type !== 'welcome') throw new Error(`the host said ${welcome?.type ?? 'nothing'}`);
-await using _clock = await startUdpClock({
+await using thread = startClockThread();
+await thread.measure({
   host,
   port: welcome.clockPort,
   nodeNumber: welcome.nodeNumber,

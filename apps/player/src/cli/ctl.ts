@@ -7,6 +7,7 @@ import { isHttpUrl } from '../media/expand-sources.ts';
 import { UsageError } from './describe-error.ts';
 import { shortHostName } from './host.ts';
 import { clockWord, type Quality, qualityOf } from './node-quality.ts';
+import { nowOf, outcomeLine } from './outcome-line.ts';
 import { controlTarget } from './party-target.ts';
 import type { Reporter } from './reporter.ts';
 import { openSession, type CommonOptions } from './session.ts';
@@ -57,8 +58,9 @@ export async function runCtl(request: CtlRequest, options: CtlOptions): Promise<
     };
     if (request.kind === 'status') tell(await seen(), request.view, reporter);
     else {
-      await ask(await commandOf(request, seen));
-      reporter.event('done', { command: request.kind });
+      const command = await commandOf(request, seen);
+      await ask(command);
+      tellOutcome(command, await seen(), reporter);
     }
     link.send({ type: 'bye', reason: 'done' });
   } catch (error) {
@@ -89,6 +91,13 @@ async function commandOf(
     default:
       return request;
   }
+}
+
+function tellOutcome(command: PartyCommand, view: SessionView, reporter: Reporter): void {
+  const now = nowOf(view);
+  const position = now === undefined ? {} : { source: now.label, positionSeconds: now.seconds };
+  reporter.event('done', { command: command.kind, state: view.state, ...position, queueLength: view.queue.length });
+  reporter.line(outcomeLine(command, view));
 }
 
 function trackAt({ queue }: SessionView, place: number): string {

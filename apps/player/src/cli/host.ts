@@ -52,7 +52,7 @@ export async function runHost(sources: readonly string[], options: HostCommandOp
     // Waited for below, together with the end.
     playing.catch(() => undefined);
     await host.add(sources, name);
-    if (sources.length > 0) await host.command({ kind: 'play' });
+    if (sources.length > 0) await Promise.race([host.command({ kind: 'play' }), whenAborted(signal)]);
     await Promise.race([playing, whenAborted(signal)]);
   } finally {
     await forget();

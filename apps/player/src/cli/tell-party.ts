@@ -2,6 +2,7 @@ import type { SessionView } from '@tutti/sync/protocol';
 import type { HostEvent } from '../node/host.ts';
 import type { PeerEvent } from '../node/peer.ts';
 import { codeOf, describeError } from './describe-error.ts';
+import { markOf } from './outcome-line.ts';
 import type { Reporter } from './reporter.ts';
 import { formatTime } from './time-text.ts';
 
@@ -63,6 +64,9 @@ export class NodeTeller {
       case 'ended':
         reporter.event('track-end', { source: this.#labelOf(event.trackId), trackId: event.trackId });
         return;
+      case 'measured':
+        // What the host makes of it is told.
+        return;
       case 'underrun':
         reporter.event('underrun');
         return;
@@ -115,6 +119,5 @@ export function statusLine(view: SessionView): string {
   const nodes = view.members.filter(({ isConnected }) => isConnected).length;
   const where = `${nodes} node${nodes === 1 ? '' : 's'}`;
   if (current === undefined) return `■ ${where}, ${view.queue.length} in the queue`;
-  const mark = view.state === 'paused' ? '⏸' : '▶';
-  return `${mark} ${current.label}  ${formatTime(view.positionSeconds)} / ${formatTime(current.durationSeconds)}  ${where}`;
+  return `${markOf(view)} ${current.label}  ${formatTime(view.positionSeconds)} / ${formatTime(current.durationSeconds)}  ${where}`;
 }

@@ -44,6 +44,8 @@ export class Conductor implements Disposable {
   /** Counts what was begun: what is overtaken by something newer is given up. */
   #operation = 0;
   #isBeginning = false;
+  /** The latest attempt to begin a track. */
+  #beginning: Promise<void> = Promise.resolve();
   #armingId: string | undefined;
   #timer: Disposable | undefined;
   /** The track whose laggards are waited for, and the one for which that has ended. */
@@ -58,7 +60,7 @@ export class Conductor implements Disposable {
     this.#rolls = new RollCalls(options);
   }
 
-  /** Plays from here on whatever is ready; resumes what was paused. Throws `party/nothing-to-play`. */
+  /** Plays from here on whatever is ready; resumes what was paused. Resolves when what can begin has begun. Throws `party/nothing-to-play`. */
   async play(): Promise<void> {
     const { state } = this.#options.memory;
     if (state.currentId === undefined && nextTrack(state) === undefined) {
@@ -66,7 +68,10 @@ export class Conductor implements Disposable {
     }
     this.#wantsToPlay = true;
     if (state.currentId !== undefined && state.line?.state === 'paused') await this.#move(state.line.frame0, 'playing');
-    else this.proceed();
+    else {
+      this.proceed();
+      await this.#beginning;
+    }
   }
 
   pause(): void {
@@ -87,8 +92,8 @@ export class Conductor implements Disposable {
 
   /** Goes to another place of the current track; paused stays paused. */
   async seek(seconds: number): Promise<void> {
-    const { line } = this.#options.memory.state;
-    if (line === undefined || line.state === 'stopped') throw nothingPlays();
+    const { currentId, line } = this.#options.memory.state;
+    if (currentId === undefined || line === undefined || line.state === 'stopped') throw nothingPlays();
     await this.#move(this.#clamp(line.trackId, Math.round((seconds * line.rateNum) / line.rateDen)), line.state);
   }
 
@@ -120,12 +125,22 @@ export class Conductor implements Disposable {
 
   /** A node can begin this track. */
   armed(nodeId: string, trackId: string, prepared: PreparedTrack): void {
-    const { memory } = this.#options;
-    if (!this.#known.has(trackId)) {
-      this.#known.set(trackId, prepared);
-      memory.apply({ type: 'measured', trackId, durationSeconds: prepared.durationFrames / prepared.sampleRate });
+    if (!this.#known.has(trackId)) this.#know(trackId, prepared);
+    else if (prepared.durationFrames !== undefined && this.#durationFrames(trackId) === undefined) {
+      this.measured(trackId, prepared.durationFrames);
     }
     this.#rolls.answer(nodeId, trackId, prepared);
+  }
+
+  /** A node has found the end of a track whose length was unknown: now its successor can follow, and without one the party can end. */
+  measured(trackId: string, durationFrames: number): void {
+    const known = this.#known.get(trackId);
+    if (known === undefined || known.durationFrames === durationFrames) return;
+    this.#know(trackId, { ...known, durationFrames });
+    const { line } = this.#options.memory.state;
+    if (line?.trackId !== trackId || line.state !== 'playing') return;
+    if (line.next === undefined) this.#schedule();
+    else this.#publish({ ...line, next: { ...line.next, atFrame: durationFrames } });
   }
 
   /** A node cannot play this track; when nobody can, it is passed over. */
@@ -148,6 +163,11 @@ export class Conductor implements Disposable {
     const { memory } = this.#options;
     const { currentId, line } = memory.state;
     const next = nextTrack(memory.state);
+    if (next !== undefined && this.#isHopeless(next)) {
+      memory.apply({ type: 'failed', trackId: next.trackId, message: 'no node can play it' });
+      this.proceed();
+      return;
+    }
     if (currentId === undefined) {
       if (next === undefined || this.#isBeginning || !this.#hasOne(next)) return;
       if (this.#wantsToPlay) this.#beginSoon(next);
@@ -165,7 +185,7 @@ export class Conductor implements Disposable {
   #beginSoon(track: SessionTrack): void {
     const { after, memory } = this.#options;
     if (isReady(memory.state, track.trackId) || this.#overdueId === track.trackId) {
-      void this.#begin(track);
+      this.#beginning = this.#begin(track);
       return;
     }
     if (this.#waitingId === track.trackId) return;
@@ -222,6 +242,7 @@ export class Conductor implements Disposable {
     const isOther = line.next !== undefined && line.next.trackId !== next?.trackId;
     if (isOther) this.#publish({ ...line, next: undefined });
     if (next === undefined || next.trackId === this.#armingId || (line.next !== undefined && !isOther)) return;
+    if (this.#durationFrames(line.trackId) === undefined) return;
     // Once it is part of the line it stays so: who joins meanwhile catches up.
     if (this.#hasOne(next) && (isReady(this.#options.memory.state, next.trackId) || this.#isLastCall(line))) void this.#arm(next);
   }
@@ -233,11 +254,11 @@ export class Conductor implements Disposable {
     try {
       const prepared = await this.#rolls.call(trackId, hash, 0);
       const { line } = memory.state;
-      const current = line === undefined ? undefined : this.#known.get(line.trackId);
+      const durationFrames = line === undefined ? undefined : this.#durationFrames(line.trackId);
       const isStillNext = nextTrack(memory.state)?.trackId === trackId && line?.state === 'playing';
-      if (prepared === undefined || current === undefined || line === undefined || !isStillNext) return;
+      if (prepared === undefined || durationFrames === undefined || line === undefined || !isStillNext) return;
       const rate = { rateNum: prepared.sampleRate, rateDen: 1 };
-      const next: NextTrack = { trackId, hash, atFrame: current.durationFrames, frame0: 0, ...rate };
+      const next: NextTrack = { trackId, hash, atFrame: durationFrames, frame0: 0, ...rate };
       this.#publish({ ...line, next });
     } finally {
       this.#armingId = undefined;
@@ -298,8 +319,8 @@ export class Conductor implements Disposable {
   }
 
   #endUs(line: Timeline): SessionUs | undefined {
-    const frames = this.#known.get(line.trackId)?.durationFrames ?? 0;
-    return boundaryUs(line) ?? (frames === 0 ? undefined : sessionUsAt(line, frames));
+    const frames = this.#durationFrames(line.trackId);
+    return boundaryUs(line) ?? (frames === undefined ? undefined : sessionUsAt(line, frames));
   }
 
   #isLastCall(line: Timeline): boolean {
@@ -316,14 +337,31 @@ export class Conductor implements Disposable {
   }
 
   #clamp(trackId: string, frame: number): number {
-    const frames = this.#known.get(trackId)?.durationFrames ?? Number.MAX_SAFE_INTEGER;
-    return Math.max(0, Math.min(frame, frames - 1));
+    return Math.max(0, Math.min(frame, (this.#durationFrames(trackId) ?? Number.MAX_SAFE_INTEGER) - 1));
+  }
+
+  #durationFrames(trackId: string): number | undefined {
+    return this.#known.get(trackId)?.durationFrames;
+  }
+
+  #know(trackId: string, prepared: PreparedTrack): void {
+    this.#known.set(trackId, prepared);
+    const { durationFrames, sampleRate } = prepared;
+    if (durationFrames === undefined) return;
+    this.#options.memory.apply({ type: 'measured', trackId, durationSeconds: durationFrames / sampleRate });
   }
 
   #playingLine(): Timeline {
-    const { line } = this.#options.memory.state;
-    if (line?.state !== 'playing') throw nothingPlays();
+    const { currentId, line } = this.#options.memory.state;
+    if (currentId === undefined || line?.state !== 'playing') throw nothingPlays();
     return line;
+  }
+
+  /** Every node that is here has tried already: the same bytes came before, under another entry of the queue. */
+  #isHopeless({ hash, trackId }: SessionTrack): boolean {
+    const { state } = this.#options.memory;
+    const isAnybodyHere = state.members.some(({ isConnected }) => isConnected);
+    return hash !== undefined && isAnybodyHere && isReady(state, trackId) && !this.#hasSomebody(hash);
   }
 
   #hasOne({ hash }: SessionTrack): boolean {

@@ -1,4 +1,4 @@
-import type { AutomationPoint, ClockMap, LocalUs, Timeline } from '@tutti/sync';
+import type { ClockMap, LocalUs, PlacedAutomation, Timeline } from '@tutti/sync';
 import { setImmediate, setTimeout } from 'node:timers/promises';
 import { Lockstep } from '../engine/lockstep/lockstep.ts';
 import { TrackFeed, type PcmTrack } from '../engine/lockstep/track-feed.ts';
@@ -62,6 +62,8 @@ class LockstepPartyPlayer implements PartyPlayer {
   readonly #opening = new Map<string, Promise<OpenTrack>>();
   readonly #closings = new Set<Promise<void>>();
   readonly #failed = new Set<string>();
+  /** Lengths that were found at the end of tracks, by track id. */
+  readonly #measured = new Map<string, number>();
   readonly #running: Promise<void>;
   #output: TimedOutput | undefined;
   #lockstep: Lockstep | undefined;
@@ -81,16 +83,17 @@ class LockstepPartyPlayer implements PartyPlayer {
     const signal = AbortSignal.any([this.#closing.signal, ...(options.signal === undefined ? [] : [options.signal])]);
     const lockstep = await this.#opened;
     const { feed } = await this.#openOnce(track, signal);
-    const fromFrame = Math.max(0, options.frame);
-    const toFrame = fromFrame + Math.round(preparedSeconds * feed.sampleRate);
     // What sounds now goes on being decoded where it is: it is moved when the line says so.
-    if (!lockstep.isSounding(track.trackId)) await feed.wait({ fromFrame, toFrame }, signal);
+    if (options.frame !== undefined && !lockstep.isSounding(track.trackId)) {
+      const fromFrame = Math.max(0, options.frame);
+      await feed.wait({ fromFrame, toFrame: fromFrame + Math.round(preparedSeconds * feed.sampleRate) }, signal);
+    }
     this.#stepSoon();
     const leadUs = lockstep.shortestLeadUs ?? 0;
     return {
       minLeadMs: Math.ceil(leadUs / 1000) + reactionMs,
       sampleRate: feed.sampleRate,
-      durationFrames: feed.durationFrames ?? 0,
+      durationFrames: feed.durationFrames,
     };
   }
 
@@ -106,12 +109,8 @@ class LockstepPartyPlayer implements PartyPlayer {
     this.#act((lockstep) => lockstep.setVolumeDb(volumeDb));
   }
 
-  automate(points: readonly AutomationPoint[]): void {
-    const levels = points.map((point) => {
-      if ('atUs' in point) return point;
-      throw new RangeError('automate: a point at a tick has no instant until a tempo places it in session time');
-    });
-    this.#act((lockstep) => lockstep.automate(levels));
+  automate(points: readonly PlacedAutomation[]): void {
+    this.#act((lockstep) => lockstep.automate(points));
   }
 
   status(): PartyPlayerStatus {
@@ -230,6 +229,7 @@ class LockstepPartyPlayer implements PartyPlayer {
       this.#wake = new AbortController();
       const hasMore = lockstep.step();
       this.#reportFailures();
+      this.#reportLengths();
       this.#closeSpareTracks(lockstep);
       if (hasMore) await setImmediate();
       else await sleep(stepMs, { signal: AbortSignal.any([signal, this.#wake.signal]) }).catch(() => {});
@@ -244,6 +244,15 @@ class LockstepPartyPlayer implements PartyPlayer {
     }
   }
 
+  #reportLengths(): void {
+    for (const [trackId, { feed }] of this.#tracks) {
+      const { measuredFrames } = feed;
+      if (measuredFrames === undefined || this.#measured.get(trackId) === measuredFrames) continue;
+      this.#measured.set(trackId, measuredFrames);
+      this.#emit({ type: 'measured', trackId, durationFrames: measuredFrames });
+    }
+  }
+
   #closeSpareTracks(lockstep: Lockstep): void {
     const needed = lockstep.trackIds;
     const spare = [...this.#tracks].filter(([trackId]) => !needed.has(trackId));
@@ -254,6 +263,7 @@ class LockstepPartyPlayer implements PartyPlayer {
   #close(trackId: string, { feed, source }: OpenTrack): void {
     this.#tracks.delete(trackId);
     this.#failed.delete(trackId);
+    this.#measured.delete(trackId);
     const closed = feed
       .close()
       .then(() => source.close())

@@ -4,7 +4,7 @@ import { challengePeer, monotonicUs } from '@tutti/sync/transport';
 import type { HostMembers, PeerLink } from './host-member.ts';
 
 /** Messages of a node that has its place. */
-export type NodeNews = Extract<PeerMessage, { type: 'progress' | 'got' | 'armed' | 'failed' | 'report' }>;
+export type NodeNews = Extract<PeerMessage, { type: 'progress' | 'got' | 'armed' | 'measured' | 'failed' | 'report' }>;
 
 export interface VisitOptions {
   readonly keys: PartyKeys;
@@ -65,6 +65,7 @@ async function serveNode(link: PeerLink, nodeId: string, { members, onNews }: Vi
         case 'progress':
         case 'got':
         case 'armed':
+        case 'measured':
         case 'failed':
         case 'report':
           onNews(nodeId, message);

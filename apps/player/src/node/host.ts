@@ -2,13 +2,15 @@ import { once } from 'node:events';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import path from 'node:path';
-import { positionAt, sessionUs, SyncError, type SessionUs } from '@tutti/sync';
+import { positionAt, sessionUs, SyncError, type AutomationPoint, type SessionUs } from '@tutti/sync';
+import type { MusicalLine } from '@tutti/sync/musical';
 import { AttemptLimit, createNonce, PartyKeys, viewOf, type PartyCommand, type SessionView } from '@tutti/sync/protocol';
 import { acceptLinks, monotonicUs, startClockResponder, type LinkAcceptor, type LinkTiming } from '@tutti/sync/transport';
 import { expandSources, isHttpUrl } from '../media/expand-sources.ts';
 import { sourceLabel } from '../media/source-label.ts';
 import { Conductor } from './conductor.ts';
 import { Distributor } from './distributor.ts';
+import { HostAutomation } from './host-automation.ts';
 import { HostMembers } from './host-member.ts';
 import { receiveVisit, type Controller, type NodeNews } from './host-visit.ts';
 import { createMediaHandler } from './media-server.ts';
@@ -49,6 +51,8 @@ export interface Host extends AsyncDisposable {
   add(sources: readonly string[], addedBy: string): Promise<void>;
   /** Does what the owner asks. Rejects with the sentence why not. */
   command(command: PartyCommand): Promise<void>;
+  /** Changes volume or mute of the whole party at instants of session time, or at ticks of the music that `line` places. */
+  automate(points: readonly AutomationPoint[], line: MusicalLine): void;
   /** Called after every change of the session. */
   onChange(listener: () => void): Disposable;
   /** Tells every node that the session has ended, and ends it. Idempotent. */
@@ -87,6 +91,7 @@ class RunningHost implements Host {
   readonly #members: HostMembers;
   readonly #conductor: Conductor;
   readonly #distributor: Distributor;
+  readonly #automation = new HostAutomation(nowUs);
   readonly #links: LinkAcceptor;
   readonly #ended = new AbortController();
   #fetching: Promise<void> = Promise.resolve();
@@ -112,6 +117,7 @@ class RunningHost implements Host {
       after,
       onJoined: (nodeId) => {
         this.#distributor.forget(nodeId);
+        for (const message of this.#automation.messages) members.send(nodeId, message);
         told('joined', nodeId);
         this.#proceed();
       },
@@ -147,7 +153,8 @@ class RunningHost implements Host {
     const { line } = this.#memory.state;
     const view = viewOf(this.#memory.state);
     if (line === undefined || view.state === 'stopped') return view;
-    const { frame, trackId } = positionAt(line, nowUs());
+    // What was commanded a moment ago begins in a moment, where it was told to.
+    const { frame, trackId } = positionAt(line, sessionUs(Math.max(nowUs(), line.t0Us)));
     const rate = trackId === line.trackId ? line : (line.next ?? line);
     return { ...view, positionSeconds: Math.max(0, (frame * rate.rateDen) / rate.rateNum) };
   }
@@ -165,6 +172,10 @@ class RunningHost implements Host {
 
   command(command: PartyCommand): Promise<void> {
     return this.#obey(command, { name: this.#parts.name, isLocal: true, send: () => undefined });
+  }
+
+  automate(points: readonly AutomationPoint[], line: MusicalLine): void {
+    for (const message of this.#automation.add(points, line)) this.#members.broadcast(message);
   }
 
   onChange(listener: () => void): Disposable {
@@ -221,6 +232,9 @@ class RunningHost implements Host {
         break;
       case 'armed':
         this.#conductor.armed(nodeId, news.trackId, news);
+        break;
+      case 'measured':
+        this.#conductor.measured(news.trackId, news.durationFrames);
         break;
       case 'failed':
         this.#conductor.failed(nodeId, news.trackId, news.message);

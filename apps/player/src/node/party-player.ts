@@ -1,4 +1,4 @@
-import type { AutomationPoint, ClockMap, Timeline } from '@tutti/sync';
+import type { ClockMap, PlacedAutomation, Timeline } from '@tutti/sync';
 import type { MediaSource } from '@tutti/stream';
 
 /** A track as a party player opens it. */
@@ -10,8 +10,8 @@ export interface PartyTrack {
 }
 
 export interface PrepareOptions {
-  /** Where the track is going to begin: sound from there on is decoded first. */
-  readonly frame: number;
+  /** Where the track is going to begin: sound from there on is decoded. `undefined` while nobody knows: then it is opened only. */
+  readonly frame: number | undefined;
   /** Abort closes what was opened. */
   readonly signal?: AbortSignal;
 }
@@ -22,7 +22,8 @@ export interface PreparedTrack {
   readonly minLeadMs: number;
   /** Frames per second of the track's own timeline. */
   readonly sampleRate: number;
-  readonly durationFrames: number;
+  /** Absent while it is unknown: a `measured` event tells it once decoding has reached the end. */
+  readonly durationFrames?: number | undefined;
 }
 
 /** What a node measures of its own playing, since it was created where it is a count. */
@@ -43,6 +44,8 @@ export interface PartyPlayerStatus {
 export type PartyPlayerEvent =
   | { readonly type: 'started'; readonly trackId: string }
   | { readonly type: 'ended'; readonly trackId: string }
+  /** The end of a track of unknown length has been decoded, seconds before it is heard. */
+  | { readonly type: 'measured'; readonly trackId: string; readonly durationFrames: number }
   | { readonly type: 'underrun' }
   | { readonly type: 'snapped'; readonly byUs: number }
   | { readonly type: 'failed'; readonly trackId: string; readonly error: unknown }
@@ -60,7 +63,7 @@ export interface PartyPlayer {
   /** Takes a better map from local to session time; the change is steered out, never heard. */
   setClock(map: ClockMap): void;
   setVolumeDb(volumeDb: number): void;
-  automate(points: readonly AutomationPoint[]): void;
+  automate(points: readonly PlacedAutomation[]): void;
   status(): PartyPlayerStatus;
   on(listener: (event: PartyPlayerEvent) => void): Disposable;
   /** Stops sounding, closes tracks and output. Idempotent. */

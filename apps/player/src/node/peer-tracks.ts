@@ -58,10 +58,10 @@ export class PeerTracks implements Disposable {
   }
 
   /**
-   * Fetches a track where needed and readies it at the frame that `frameNow` names once its bytes are here. Rejects with the typed error
+   * Fetches a track where needed and readies it at the frame that `frameNow` names once its bytes are here, if any. Rejects with the typed error
    * of the layer that failed.
    */
-  async prepare(trackId: string, hash: string, frameNow: () => number): Promise<PreparedTrack> {
+  async prepare(trackId: string, hash: string, frameNow: () => number | undefined): Promise<PreparedTrack> {
     const { signal } = this.#ended;
     this.#prepared.add(trackId);
     try {

@@ -1,6 +1,6 @@
 import { boundUsAt, positionAt, sessionUs, toSession, SyncError, type ClockClientEvent, type Timeline } from '@tutti/sync';
 import type { HostMessage, NodeReport, Nonces, PartyKeys, PeerMessage, SessionView } from '@tutti/sync/protocol';
-import { monotonicUs, received, startUdpClock, unexpected, type Link, type UdpClock } from '@tutti/sync/transport';
+import { monotonicUs, received, unexpected, type ClockThread, type Link, type UdpClock } from '@tutti/sync/transport';
 import type { PartyPlayer } from './party-player.ts';
 import type { PeerTracks } from './peer-tracks.ts';
 
@@ -21,6 +21,7 @@ export interface PeerVisitOptions {
   readonly link: HostLink;
   /** Where the host answers clock probes. */
   readonly host: string;
+  readonly thread: ClockThread;
   readonly keys: PartyKeys;
   readonly nonces: Nonces;
   readonly node: NodeDescription;
@@ -33,8 +34,6 @@ export interface PeerVisitOptions {
 
 /** Between two reports of what this node measures, in milliseconds. */
 const REPORT_MS = 1000;
-/** A track that is entered while it plays is prepared so far ahead of where it is. */
-const LATE_JOIN_US = 300_000;
 
 /** Asks for a place. Rejects with `SyncError` `sync/session-full` or `sync/expired`, or with the link's error. */
 export async function takePlace(link: HostLink, node: NodeDescription, resumeToken: string | undefined): Promise<Welcome> {
@@ -60,9 +59,12 @@ export class PeerVisit {
 
   /** Resolves with the host's farewell, or `undefined` when the connection closed without one. Rejects with the link's error. */
   async run(welcome: Welcome): Promise<string | undefined> {
-    const { host, keys, link, nonces, onSession } = this.#options;
-    const reporting = setInterval(() => this.#report(), REPORT_MS);
-    this.#clock = await startUdpClock({
+    const { host, keys, link, nonces, onSession, player, thread } = this.#options;
+    using _measuring = player.on((event) => void (event.type === 'measured' && link.send(event)));
+    onSession(welcome.session);
+    // The track is opened while the clock is being measured.
+    if (welcome.line !== undefined) this.#follow(welcome.line);
+    this.#clock = await thread.measure({
       host,
       port: welcome.clockPort,
       nodeNumber: welcome.nodeNumber,
@@ -70,9 +72,8 @@ export class PeerVisit {
       onEvent: (event) => this.#measured(event),
       onProbe: ({ sequence, t1Us }) => link.send({ type: 'probe', sequence, t1Us }),
     });
+    const reporting = setInterval(() => this.#report(), REPORT_MS);
     try {
-      onSession(welcome.session);
-      if (welcome.line !== undefined) this.#follow(welcome.line);
       for (let message = await link.receive(); message !== undefined; message = await link.receive()) {
         if (message.type === 'end') return message.reason;
         this.#obey(message);
@@ -80,7 +81,6 @@ export class PeerVisit {
       return undefined;
     } finally {
       clearInterval(reporting);
-      await this.#clock.close();
     }
   }
 
@@ -148,12 +148,25 @@ export class PeerVisit {
     const { link, onTrackFailed, tracks } = this.#options;
     try {
       const { durationFrames, minLeadMs, sampleRate } = await tracks.prepare(trackId, hash, frameNow);
-      link.send({ type: 'armed', trackId, hash, minLeadMs, sampleRate, durationFrames });
+      link.send({
+        type: 'armed',
+        trackId,
+        hash,
+        minLeadMs,
+        sampleRate,
+        ...(durationFrames === undefined ? {} : { durationFrames }),
+      });
     } catch (error) {
       const code = error instanceof Error && 'code' in error ? String(error.code) : 'party/failed';
       link.send({ type: 'failed', trackId, code, message: sentenceOf(error) });
       onTrackFailed(trackId, error);
     }
+  }
+
+  /** Gets a track and opens it, wherever it is going to be entered. What fails here fails again then, and is told. */
+  async #open(trackId: string, hash: string): Promise<void> {
+    await this.#fetch(trackId, hash);
+    await this.#options.tracks.prepare(trackId, hash, () => undefined).catch(() => undefined);
   }
 
   #follow(line: Timeline): void {
@@ -162,21 +175,21 @@ export class PeerVisit {
     this.#enter();
   }
 
-  /** A track that plays elsewhere already is entered where it will be in a moment, as soon as this node knows what time it is. */
+  /** A track that plays elsewhere already is entered where it is, as soon as this node knows what time it is. */
   #enter(): void {
     const { clock, line } = this.#options.tracks;
     if (!this.#isLate || line === undefined) return;
     if (clock === undefined) {
-      void this.#fetch(line.trackId, line.hash);
+      void this.#open(line.trackId, line.hash);
       return;
     }
     this.#isLate = false;
-    const soon = (): ReturnType<typeof positionAt> => {
+    const now = (): ReturnType<typeof positionAt> => {
       const map = this.#options.tracks.clock ?? clock;
-      return positionAt(line, sessionUs(toSession(map, monotonicUs()) + LATE_JOIN_US));
+      return positionAt(line, toSession(map, monotonicUs()));
     };
-    const { hash, trackId } = soon();
-    void this.#prepare(trackId, hash, () => Math.max(0, soon().trackId === trackId ? soon().frame : 0));
+    const { hash, trackId } = now();
+    void this.#prepare(trackId, hash, () => Math.max(0, now().trackId === trackId ? now().frame : 0));
   }
 
   #report(): void {

@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { SyncError, type ClockClientEvent } from '@tutti/sync';
 import type { PartyKeys, SessionView } from '@tutti/sync/protocol';
-import { connectLink, proveToHost, type LinkTiming } from '@tutti/sync/transport';
+import { connectLink, proveToHost, startClockThread, type ClockThread, type LinkTiming } from '@tutti/sync/transport';
 import { PartyError } from './party-error.ts';
 import type { PartyPlayer, PartyPlayerEvent } from './party-player.ts';
 import { PeerTracks, type TrackSource } from './peer-tracks.ts';
@@ -52,6 +52,7 @@ export async function runPeer(options: PeerOptions): Promise<string> {
   let isFirst = true;
   for (;;) {
     let connection: Connection | undefined;
+    await using thread = startClockThread();
     try {
       connection = await (isFirst ? connect(options, place) : connectAgain(options, place));
       place ??= {
@@ -61,7 +62,7 @@ export async function runPeer(options: PeerOptions): Promise<string> {
       };
       onEvent({ type: 'joined', session: connection.name, isAgain: !isFirst });
       isFirst = false;
-      const farewell = await visit(connection, tracks, options);
+      const farewell = await visit({ connection, tracks, thread }, options);
       if (farewell !== undefined) return farewell;
       throw new SyncError('sync/link-lost', `${connection.link.remoteAddress} closed the connection`);
     } catch (error) {
@@ -129,7 +130,13 @@ async function connectAgain(options: PeerOptions, place: Place | undefined): Pro
   }
 }
 
-async function visit(connection: Connection, tracks: PeerTracks, options: PeerOptions): Promise<string | undefined> {
+interface VisitParts {
+  readonly connection: Connection;
+  readonly tracks: PeerTracks;
+  readonly thread: ClockThread;
+}
+
+async function visit({ connection, thread, tracks }: VisitParts, options: PeerOptions): Promise<string | undefined> {
   const { host, keys, node, onEvent, player, signal } = options;
   const { link, nonces, welcome } = connection;
   const leave = (): void => {
@@ -141,6 +148,7 @@ async function visit(connection: Connection, tracks: PeerTracks, options: PeerOp
     return await new PeerVisit({
       link,
       host,
+      thread,
       keys,
       nonces,
       node,

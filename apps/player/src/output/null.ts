@@ -15,7 +15,9 @@ export interface NullOptions {
 const queueSeconds = 2;
 /** A revoke leaves this much: what a device would not give back. */
 const committedSeconds = 0.05;
-/** How often the pretended device tells its clock. */
+/** How often the pretended device tells its clock: at first nearly as often as a device calls back, so that its map is soon there. */
+const youngObserveMs = 30;
+const youngCount = 10;
 const observeMs = 100;
 
 /**
@@ -90,10 +92,10 @@ export function createNullOutput(options: NullOptions = {}): Output & TimedOutpu
     watchClock(listener) {
       const ended = new AbortController();
       const observe = async (): Promise<void> => {
-        for (;;) {
+        for (let count = 0; ; count++) {
           const deviceFrame = currentFrame();
           listener({ localUs: (openedUs + Math.round((deviceFrame / format.sampleRate) * 1e6)) as LocalUs, deviceFrame });
-          await sleep(observeMs, { signal: ended.signal });
+          await sleep(count < youngCount ? youngObserveMs : observeMs, { signal: ended.signal });
         }
       };
       // Ends only by abort.

@@ -1,4 +1,4 @@
-import { fixturePath } from '@tutti/fixtures';
+import { fixturePath, PIECE_FRAMES } from '@tutti/fixtures';
 import { openLocalFileSource } from '@tutti/stream';
 import { identityClockMap, type DeviceSample } from '@tutti/sync';
 import { expect, test } from 'vitest';
@@ -31,7 +31,7 @@ test('files decoded in their worker threads play in real time, one after the oth
     };
     const first = await player.prepare({ trackId: 'a', hash: 'a', open: file('part-1.flac') }, { frame: 0 });
     const second = await player.prepare({ trackId: 'b', hash: 'b', open: file('part-2.flac') }, { frame: 0 });
-    const nearEnd = first.durationFrames - first.sampleRate;
+    const nearEnd = first.durationFrames! - first.sampleRate;
     const events = eventsUntilEnd(player, 'b');
     player.follow(
       playing({
@@ -41,8 +41,8 @@ test('files decoded in their worker threads play in real time, one after the oth
         next: {
           trackId: 'b',
           hash: 'b',
-          atFrame: first.durationFrames,
-          frame0: second.durationFrames - second.sampleRate,
+          atFrame: first.durationFrames!,
+          frame0: second.durationFrames! - second.sampleRate,
           rateNum: second.sampleRate,
           rateDen: 1,
         },
@@ -56,6 +56,36 @@ test('files decoded in their worker threads play in real time, one after the oth
     ]);
     expect(player.status()).toMatchObject({ snaps: 0, latencySource: 'none' });
     expect(player.status().alignP95Us).toBeLessThan(1e6 / 48_000);
+  } finally {
+    await player.close();
+  }
+});
+
+test('a track of unknown length that is followed beyond its end can be prepared elsewhere, and tells its length', async () => {
+  const player = createPartyPlayer({ openOutput: async () => createNullOutput() });
+  try {
+    player.setClock(identityClockMap(monotonicUs()));
+    const track = {
+      trackId: 'a',
+      hash: 'a',
+      open: async (signal: AbortSignal) => openLocalFileSource(fixturePath('piece.aac'), { signal }),
+    };
+    const { durationFrames, sampleRate } = await player.prepare(track, { frame: 0 });
+    expect(durationFrames).toBeUndefined();
+    const { promise: measured, resolve } = Promise.withResolvers<number>();
+    using _listener = player.on((event) => event.type === 'measured' && resolve(event.durationFrames));
+    const far = playing({ t0Us: monotonicUs(), rateNum: sampleRate, frame0: 100 * sampleRate });
+    player.follow(far);
+    // Past every end: all that is known from there is that the track is no longer.
+    expect(await measured).toBeLessThanOrEqual(101 * sampleRate);
+    const again = await player.prepare(track, { frame: 19 * sampleRate });
+    expect(again.minLeadMs).toBeGreaterThan(0);
+    player.follow({ ...far, epoch: 2, frame0: 19 * sampleRate });
+    await eventsUntilEnd(player, 'a');
+    // The encoder's delay of one frame, and the last frame filled up: nothing in this file says what to leave out.
+    const aacFrame = 1024;
+    const durationFramesOfAll = Math.ceil((PIECE_FRAMES + aacFrame) / aacFrame) * aacFrame;
+    expect((await player.prepare(track, { frame: 0 })).durationFrames).toBe(durationFramesOfAll);
   } finally {
     await player.close();
   }

@@ -26,6 +26,8 @@ interface Stage {
   /** A node that answers `prepare` at once, unless it is told to be slow. */
   readonly slow: Set<string>;
   answer(nodeId: string, trackId: string, minLeadMs?: number): void;
+  /** Tracks whose media do not tell their length. */
+  readonly unmeasured: Set<string>;
 }
 
 /** A conductor in a world of its own: time moves when told, and nodes answer at once. */
@@ -34,12 +36,14 @@ function stage(): Stage {
   const sent: { readonly nodeId: string; readonly message: HostMessage }[] = [];
   const lines: Timeline[] = [];
   const slow = new Set<string>();
+  const unmeasured = new Set<string>();
   const timers = new Set<{ readonly atUs: number; readonly run: () => void }>();
   const self: Stage = {
     memory,
     sent,
     lines,
     slow,
+    unmeasured,
     nowUs: sessionUs(1_000_000),
     conductor: new Conductor({
       memory,
@@ -80,7 +84,11 @@ function stage(): Stage {
       memory.apply({ type: 'added', trackId, label: trackId, addedBy: 'me' }, { type: 'resolved', trackId, hash: hashOf(trackId) }),
     got: (nodeId, trackId) => memory.apply({ type: 'got', nodeId, hash: hashOf(trackId), isOk: true }),
     answer: (nodeId, trackId, minLeadMs = 20) =>
-      self.conductor.armed(nodeId, trackId, { minLeadMs, sampleRate: rate, durationFrames: rate * seconds }),
+      self.conductor.armed(nodeId, trackId, {
+        minLeadMs,
+        sampleRate: rate,
+        ...(unmeasured.has(trackId) ? {} : { durationFrames: rate * seconds }),
+      }),
   };
   memory.onChange(() => self.conductor.proceed());
   return self;
@@ -103,7 +111,7 @@ describe('the conductor', () => {
     for (const nodeId of ['x', 'y']) self.join(nodeId);
     self.add('a');
     self.got('x', 'a');
-    await self.conductor.play();
+    void self.conductor.play();
     await self.settle();
     expect(self.lines).toEqual([]);
     self.slow.add('y');
@@ -135,7 +143,7 @@ describe('the conductor', () => {
     self.slow.add('y');
     self.add('a');
     for (const nodeId of ['x', 'y']) self.got(nodeId, 'a');
-    await self.conductor.play();
+    void self.conductor.play();
     await self.advance(1499);
     expect(self.lines).toHaveLength(0);
     await self.advance(2);
@@ -158,6 +166,49 @@ describe('the conductor', () => {
     expect(self.lines.at(-1)).toMatchObject({ state: 'stopped' });
     expect(self.memory.state.currentId).toBeUndefined();
     await expect(self.conductor.play()).rejects.toMatchObject({ code: 'party/nothing-to-play' });
+  });
+
+  test('the successor of a track of unknown length joins the line when a node has found the end', async () => {
+    const self = stage();
+    self.join('x');
+    self.unmeasured.add('a');
+    for (const trackId of ['a', 'b']) {
+      self.add(trackId);
+      self.got('x', trackId);
+    }
+    await self.conductor.play();
+    await self.advance(3_600_000);
+    expect(self.lines).toHaveLength(1);
+    self.conductor.pause();
+    expect(self.lines.at(-1)!.frame0).toBeGreaterThan(3599 * rate);
+    await self.conductor.seek(4);
+    expect(self.lines.at(-1)!.frame0).toBe(4 * rate);
+    await self.conductor.resume();
+    self.conductor.measured('a', 7 * rate);
+    await self.settle();
+    expect(self.lines.at(-1)).toMatchObject({ trackId: 'a', next: { trackId: 'b', atFrame: 7 * rate } });
+    expect(self.memory.state.tracks[0]!.durationSeconds).toBe(7);
+    // Another node has found it a little later in the media.
+    self.conductor.measured('a', 7 * rate + 5);
+    expect(self.lines.at(-1)!.next?.atFrame).toBe(7 * rate + 5);
+    const boundary = boundaryUs(self.lines.at(-1)!)!;
+    await self.advance(3200);
+    expect(self.lines.at(-1)).toMatchObject({ trackId: 'b', t0Us: boundary, state: 'playing' });
+  });
+
+  test('the party ends with a last track of unknown length, also when it was left behind its end', async () => {
+    const self = stage();
+    self.join('x');
+    self.unmeasured.add('a');
+    self.add('a');
+    self.got('x', 'a');
+    await self.conductor.play();
+    await self.settle();
+    await self.conductor.seek(1000);
+    self.conductor.measured('a', 7 * rate);
+    await self.advance(1);
+    expect(self.lines.at(-1)).toMatchObject({ state: 'stopped' });
+    expect(self.memory.state.currentId).toBeUndefined();
   });
 
   test('a successor that somebody lacks is taken at the last call, and then stays', async () => {
@@ -248,12 +299,38 @@ describe('the conductor', () => {
     self.slow.add('x');
     for (const trackId of ['a', 'b']) self.add(trackId);
     for (const trackId of ['a', 'b']) self.got('x', trackId);
-    await self.conductor.play();
+    void self.conductor.play();
     await self.settle();
     self.slow.delete('x');
     self.conductor.failed('x', 'a', 'no audio');
     await self.settle();
     expect(self.memory.state.tracks[0]?.failure).toBe('no audio');
+    expect(self.lines.at(-1)).toMatchObject({ trackId: 'b', state: 'playing' });
+  });
+
+  test('a track whose bytes no node could play before is passed over at once', async () => {
+    const self = await playing();
+    self.memory.apply(
+      { type: 'got', nodeId: 'x', hash: hashOf('b'), isOk: false },
+      { type: 'got', nodeId: 'y', hash: hashOf('b'), isOk: false },
+    );
+    expect(self.memory.state.tracks[1]?.failure).toBe('no node can play it');
+    await self.advance(seconds * 1000 + 200);
+    expect(self.lines.at(-1)).toMatchObject({ state: 'stopped' });
+  });
+
+  test('between two tracks, while nobody has the next one, there is nothing to seek in or to pause', async () => {
+    const self = stage();
+    self.join('x');
+    for (const trackId of ['a', 'b']) self.add(trackId);
+    self.got('x', 'a');
+    await self.conductor.play();
+    await self.advance(seconds * 1000 + 200);
+    expect(self.memory.state.currentId).toBeUndefined();
+    await expect(self.conductor.seek(1)).rejects.toThrow('nothing is playing');
+    expect(() => self.conductor.pause()).toThrow('nothing is playing');
+    self.got('x', 'b');
+    await self.settle();
     expect(self.lines.at(-1)).toMatchObject({ trackId: 'b', state: 'playing' });
   });
 
@@ -263,7 +340,7 @@ describe('the conductor', () => {
     self.slow.add('y');
     self.add('a');
     for (const nodeId of ['x', 'y']) self.got(nodeId, 'a');
-    await self.conductor.play();
+    void self.conductor.play();
     await self.settle();
     self.memory.apply({ type: 'disconnected', nodeId: 'y' });
     self.conductor.left('y');

@@ -1,4 +1,5 @@
-import { frameAt, sessionUsAt, supersedes, toLocal, toSession, type ClockMap, type SessionUs, type Timeline } from '@tutti/sync';
+import { frameAt, sessionUsAt, supersedes, toLocal, toSession } from '@tutti/sync';
+import type { ClockMap, PlacedAutomation, SessionUs, Timeline } from '@tutti/sync';
 import { monotonicUs } from '@tutti/sync/transport';
 import type { PartyPlayer, PartyPlayerEvent, PartyTrack, PreparedTrack } from '../../src/node/party-player.ts';
 
@@ -8,6 +9,8 @@ export interface FakePlayer extends PartyPlayer {
   /** Names of what was called, in order. */
   readonly calls: readonly string[];
   readonly volumeDb: number;
+  /** What is automated, as it came. */
+  readonly automation: readonly PlacedAutomation[];
   /** Frame that would sound now by the newest line. */
   frameNow(): number | undefined;
   /** Bytes of the tracks that were prepared, by track. */
@@ -29,6 +32,7 @@ export function createFakePlayer(options: FakePlayerOptions = {}): FakePlayer {
   const lines: Timeline[] = [];
   const calls: string[] = [];
   const bytes = new Map<string, number>();
+  const automation: PlacedAutomation[] = [];
   let clock: ClockMap | undefined;
   let volumeDb = 0;
   let timers: NodeJS.Timeout[] = [];
@@ -52,6 +56,7 @@ export function createFakePlayer(options: FakePlayerOptions = {}): FakePlayer {
     lines,
     calls,
     bytes,
+    automation,
     get clock() {
       return clock;
     },
@@ -63,7 +68,7 @@ export function createFakePlayer(options: FakePlayerOptions = {}): FakePlayer {
       return clock === undefined || line === undefined ? undefined : frameAt(line, toSession(clock, monotonicUs()));
     },
     async prepare(track, { frame, signal = new AbortController().signal }) {
-      calls.push(`prepare ${track.trackId} ${frame}`);
+      calls.push(frame === undefined ? `open ${track.trackId}` : `prepare ${track.trackId} ${frame}`);
       await options.onPrepare?.(track);
       await using source = await track.open(signal);
       const report = await source.fill();
@@ -84,7 +89,9 @@ export function createFakePlayer(options: FakePlayerOptions = {}): FakePlayer {
     setVolumeDb(db) {
       volumeDb = db;
     },
-    automate() {},
+    automate(points) {
+      automation.push(...points);
+    },
     status: () => ({ underruns: 0, snaps: 0, bufferedSeconds: 2, latencySource: 'none', output: 'fake' }),
     on(listener) {
       listeners.add(listener);

@@ -1,4 +1,6 @@
 import { fixturePath, startOrigin } from '@tutti/fixtures';
+import { sessionUs } from '@tutti/sync';
+import { defaultPpqn, tempo, ticks } from '@tutti/sync/musical';
 import { describe, expect, test } from 'vitest';
 import { hostParty, joinParty, type TestNode } from './party-rig.ts';
 
@@ -24,5 +26,26 @@ describe('a party', () => {
     expect([...one.player.bytes.values()]).toEqual([...two.player.bytes.values()]);
     const segments = origin.requests.filter(({ target }) => target.includes('segment'));
     expect(new Set(segments.map(({ target }) => target)).size).toBe(segments.length);
+  });
+
+  test('what is automated in ticks reaches every node in session time, also those that join later', async () => {
+    await using party = await hostParty();
+    await using one = await joinParty(party, { name: 'one' });
+    await one.until(({ type }) => type === 'joined');
+    // Long ago, so that all of it is past; 960 ticks of 120 quarter notes a minute are half a second.
+    const line = { t0Us: sessionUs(0), tick0: ticks(0), tempo: tempo(120), ppqn: defaultPpqn };
+    party.host.automate([{ tick: ticks(960), volumeDb: -20 }], line);
+    party.host.automate([{ atUs: sessionUs(600_000), muted: true }], line);
+    await using two = await joinParty(party, { name: 'two' });
+    await two.until(({ type }) => type === 'joined');
+    // The session's view comes after what is automated.
+    await Promise.all(
+      [one, two].map((node) => node.until((event) => event.type === 'session' && event.session.members.length === 2)),
+    );
+    expect(one.player.automation).toEqual([
+      { atUs: 500_000, volumeDb: -20 },
+      { atUs: 600_000, muted: true },
+    ]);
+    expect(two.player.automation).toEqual([{ atUs: 600_000, volumeDb: -20, muted: true }]);
   });
 });

@@ -73,19 +73,24 @@ describe('a party of processes', () => {
       expect(table.stdout.toString()).toMatch(/^node +clock +align p50\/p95 +latency/);
       expect(table.stdout.toString()).toMatch(/two +±\d+ µs/);
 
-      expect((await ctl('pause')).code).toBe(0);
+      expect(await ctl('pause')).toMatchObject({ code: 0, stderr: expect.stringMatching(/^⏸ piece\.flac 0:\d\d\n$/) });
       const paused = await ctl('status', '--json');
       expect(paused.events()[0]).toMatchObject({ event: 'status', state: 'paused', name: 'test' });
-      expect((await ctl('seek', '0:02')).code).toBe(0);
-      expect((await ctl('resume')).code).toBe(0);
+      expect((await ctl('seek', '0:02')).stderr).toBe('⏸ piece.flac 0:02\n');
+      expect((await ctl('resume')).stderr).toBe('▶ piece.flac 0:02\n');
       expect((await ctl('status')).stdout.toString()).toMatch(/test: ▶ .*piece\.flac {2}0:0\d \/ 0:20 {2}3 nodes/);
-      expect((await ctl('volume', '-12', '--node', 'two')).code).toBe(0);
-      expect((await ctl('skip')).code).toBe(0);
+      expect((await ctl('volume', '-12', '--node', 'two')).stderr).toBe('two -12 dB\n');
+      const skipped = await ctl('skip', '--json');
+      expect(skipped).toMatchObject({ code: 0, stderr: '' });
+      expect(skipped.events()).toMatchObject([
+        { event: 'done', command: 'skip', state: 'playing', source: 'part-1.flac', positionSeconds: 0, queueLength: 2 },
+      ]);
       await Promise.all([one.said(/part-1\.flac","trackId.*\n/), two.said(/"playing".*part-1/)]);
       const missing = await ctl('add', '/nowhere/song.flac');
       expect(missing.code).toBe(1);
       expect(missing.stderr).toContain('there is no file or folder /nowhere/song.flac');
-      expect((await ctl('add', fixturePath('part-2.flac'))).code).toBe(0);
+      expect((await ctl('add', fixturePath('part-2.flac'))).stderr).toBe('+ part-2.flac, 3 in the queue\n');
+      expect(await ctl('volume', '-3', '--quiet')).toMatchObject({ code: 0, stderr: '' });
       expect((await ctl('move', '3', '9')).code).toBe(0);
       expect((await ctl('remove', '7')).stderr).toContain('there is no track 7: the queue has 3');
 
@@ -99,6 +104,17 @@ describe('a party of processes', () => {
       const after = await ctl('status');
       expect(after.code).toBe(64);
       expect(after.stderr).toContain('there is no party on this computer');
+    });
+  }, 120_000);
+
+  test('goes on after a track whose length is known only at its end', async () => {
+    await party([fixturePath('piece.aac'), fixturePath('part-1.flac')], async ({ ctl, join }) => {
+      const node = join('one');
+      await node.said(/"playing".*piece\.aac/);
+      expect((await ctl('status')).stdout.toString()).toMatch(/playing +-:-- +piece\.aac/);
+      expect((await ctl('seek', '0:18')).code).toBe(0);
+      await node.said(/"playing".*part-1\.flac/);
+      expect((await ctl('status')).stdout.toString()).toMatch(/played +0:20 +piece\.aac/);
     });
   }, 120_000);
 

@@ -15,7 +15,7 @@ export {
   parseSecret,
   type Invitation,
 } from './invitation.ts';
-export { PROTOCOL_VERSION, type HostMessage, type PeerMessage } from './messages.ts';
+export { MAX_AUTOMATION_POINTS, PROTOCOL_VERSION, type HostMessage, type PeerMessage } from './messages.ts';
 export { createNonce, isSameText, PartyKeys, type Nonces } from './party-keys.ts';
 export {
   createSessionState,

@@ -1,6 +1,5 @@
 import * as z from 'zod/mini';
 import { SyncError } from '../sync-error.ts';
-import type { Ticks } from '../musical/ticks.ts';
 import { sessionUs } from '../units.ts';
 import type { Timeline } from '../timeline.ts';
 import { commandSchema } from './commands.ts';
@@ -20,6 +19,9 @@ export const PROTOCOL_VERSION = 1;
 /** A message is at most this long, in bytes of UTF-8: a full queue fits, a flood does not. */
 export const MAX_MESSAGE_BYTES = 1 << 20;
 
+/** A message places at most so many changes of volume. */
+export const MAX_AUTOMATION_POINTS = 1000;
+
 const nonce = z.string().check(z.regex(/^[A-Za-z0-9_-]{22}$/));
 const proof = z.string().check(z.regex(/^[A-Za-z0-9_-]{43}$/));
 const sentence = z.string().check(z.maxLength(1000));
@@ -30,17 +32,11 @@ const timeline = z.pipe(
   z.transform((line): Timeline => ({ ...line, t0Us: sessionUs(line.t0Us) })),
 );
 
-const change = { volumeDb: z.optional(volumeDb), muted: z.optional(z.boolean()) };
-const automationPoint = z.union([
-  z.pipe(
-    z.object({ atUs: z.int(), tick: z.optional(z.undefined()), ...change }),
-    z.transform(({ atUs, ...rest }) => ({ ...rest, atUs: sessionUs(atUs) })),
-  ),
-  z.pipe(
-    z.object({ tick: nonNegative, atUs: z.optional(z.undefined()), ...change }),
-    z.transform(({ tick, ...rest }) => ({ ...rest, tick: tick as Ticks })),
-  ),
-]);
+/** Musical time has become session time before it travels: only the host knows the tempo. */
+const placedAutomation = z.pipe(
+  z.object({ atUs: z.int(), volumeDb: z.optional(volumeDb), muted: z.optional(z.boolean()) }),
+  z.transform(({ atUs, ...change }) => ({ ...change, atUs: sessionUs(atUs) })),
+);
 
 const hostMessage = z.discriminatedUnion('type', [
   /** First of all: what the other end has to prove the secret for. */
@@ -69,7 +65,7 @@ const hostMessage = z.discriminatedUnion('type', [
   /** Be able to begin this track here. */
   z.object({ type: z.literal('prepare'), trackId: identifier, hash: contentHash, frame: nonNegative }),
   z.object({ type: z.literal('line'), line: timeline }),
-  z.object({ type: z.literal('automation'), points: z.array(automationPoint).check(z.maxLength(1000)) }),
+  z.object({ type: z.literal('automation'), points: z.array(placedAutomation).check(z.maxLength(MAX_AUTOMATION_POINTS)) }),
   z.object({ type: z.literal('volume'), volumeDb }),
   /** Answer to a probe over the control channel, for nodes that no datagram reaches. */
   z.object({ type: z.literal('time'), sequence: nonNegative, t1Us: clockTimeUs, t2Us: clockTimeUs, t3Us: clockTimeUs }),
@@ -105,8 +101,11 @@ const peerMessage = z.discriminatedUnion('type', [
     hash: contentHash,
     minLeadMs: z.number().check(z.nonnegative()),
     sampleRate: z.int().check(z.positive()),
-    durationFrames: nonNegative,
+    /** Absent while nobody knows: before the end of some files was reached. */
+    durationFrames: z.optional(nonNegative),
   }),
+  /** This node has decoded a track to its end, and nobody knew before where that is. */
+  z.object({ type: z.literal('measured'), trackId: identifier, durationFrames: nonNegative }),
   z.object({ type: z.literal('failed'), trackId: identifier, code: z.string().check(z.maxLength(80)), message: sentence }),
   z.object({ type: z.literal('report'), report: nodeReportSchema }),
   z.object({ type: z.literal('command'), id: nonNegative, command: commandSchema }),

@@ -6,7 +6,7 @@
 export { challengePeer, proveToHost, received, unexpected, type ChallengeOptions, type ProvenHost } from './handshake.ts';
 export { monotonicUs } from './monotonic.ts';
 export { isTrustedRequest } from './request-guard.ts';
-export { startUdpClock, type UdpClock, type UdpClockOptions } from './udp-clock-client.ts';
+export { startClockThread, type ClockThread, type UdpClock, type UdpClockOptions } from './udp-clock-client.ts';
 export { startClockResponder, type ClockResponder } from './udp-clock-responder.ts';
 export { authorityOf, connectLink, type ConnectOptions } from './websocket-client.ts';
 export type { Link, LinkEnd, LinkTiming } from './websocket-link.ts';

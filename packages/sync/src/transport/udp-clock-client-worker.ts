@@ -1,5 +1,6 @@
 /** Thread that measures the host's clock. Ends when it is terminated. */
-import { parentPort, workerData } from 'node:worker_threads';
+import { once } from 'node:events';
+import { parentPort } from 'node:worker_threads';
 import { ClockClient } from '../clock/clock-client.ts';
 import { decodeDatagram, encodeDatagram } from '../protocol/datagram.ts';
 import { sessionUs } from '../units.ts';
@@ -7,9 +8,11 @@ import { monotonicUs } from './monotonic.ts';
 import type { UdpClockCommand, UdpClockNews, UdpClockSetup } from './udp-clock-client.ts';
 import { bindUdp } from './udp-socket.ts';
 
-const { address, key, nodeNumber, port } = workerData as UdpClockSetup;
-const tell = (news: UdpClockNews): void => parentPort?.postMessage(news);
-const { socket } = await bindUdp(0);
+if (parentPort === null) throw new Error('the clock measures in a thread');
+const parent = parentPort;
+const tell = (news: UdpClockNews): void => parent.postMessage(news);
+const [{ socket }, [setup]] = await Promise.all([bindUdp(0), once(parent, 'message')]);
+const { address, key, nodeNumber, port } = setup as UdpClockSetup;
 /** An IPv6 socket reaches IPv4 through the addresses that stand for it (RFC 4291, 2.5.5.2). */
 const destination = socket.address().family === 'IPv6' && !address.includes(':') ? `::ffff:${address}` : address;
 let isSilent = false;
@@ -43,7 +46,7 @@ socket.on('message', (bytes) => {
 });
 socket.on('error', () => undefined);
 
-parentPort?.on('message', (command: UdpClockCommand) => {
+parent.on('message', (command: UdpClockCommand) => {
   if (command.type === 'burst') client.burst();
   else client.receive(command.reply, command.t4Us);
 });

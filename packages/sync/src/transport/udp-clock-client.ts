@@ -17,15 +17,23 @@ export interface UdpClockOptions {
 }
 
 /** A node's clock map, kept up to date by probes from a thread of its own. */
-export interface UdpClock extends AsyncDisposable {
+export interface UdpClock {
   /** Takes the answer to a probe that went over the control channel, received at `t4Us`. */
   receive(reply: ProbeReply, t4Us: LocalUs): void;
   /** Measures closely again: after a change of network, say. */
   burst(): void;
-  close(): Promise<void>;
 }
 
-/** For the clock's thread, at its start. */
+/** The thread of one clock. It takes a while to start, so it is started before it is known what to measure. */
+export interface ClockThread extends AsyncDisposable {
+  /**
+   * Begins to measure the host's clock, once in the thread's life. Rejects when the host's name cannot be resolved. Where UDP is blocked
+   * the probes take the control channel, as long as no datagram comes through.
+   */
+  measure(options: UdpClockOptions): Promise<UdpClock>;
+}
+
+/** For the clock's thread: the first that it is told. */
 export interface UdpClockSetup {
   readonly address: string;
   readonly port: number;
@@ -41,25 +49,23 @@ export type UdpClockCommand =
 /** From the clock's thread. */
 export type UdpClockNews = ClockClientEvent | { readonly type: 'probe'; readonly request: ProbeRequest };
 
-/**
- * Starts measuring the host's clock. Rejects when the host's name cannot be resolved. Where UDP is blocked the probes take the control
- * channel, as long as no datagram comes through.
- */
-export async function startUdpClock(options: UdpClockOptions): Promise<UdpClock> {
-  const { address } = await lookup(options.host);
-  const { key, nodeNumber, onEvent, onProbe, port } = options;
-  const setup: UdpClockSetup = { address, port, nodeNumber, key };
-  const worker = new Worker(new URL('./udp-clock-client-worker.ts', import.meta.url), { workerData: setup });
-  worker.on('message', (news: UdpClockNews) => {
-    if (news.type === 'probe') onProbe(news.request);
-    else onEvent(news);
-  });
+/** Starts a clock's thread; disposing ends it. */
+export function startClockThread(): ClockThread {
+  const worker = new Worker(new URL('./udp-clock-client-worker.ts', import.meta.url));
   const post = (command: UdpClockCommand): void => worker.postMessage(command);
-  const close = async (): Promise<void> => void (await worker.terminate());
   return {
-    receive: (reply, t4Us) => post({ type: 'reply', reply, t4Us }),
-    burst: () => post({ type: 'burst' }),
-    close,
-    [Symbol.asyncDispose]: close,
+    async measure({ host, key, nodeNumber, onEvent, onProbe, port }) {
+      const { address } = await lookup(host);
+      worker.on('message', (news: UdpClockNews) => {
+        if (news.type === 'probe') onProbe(news.request);
+        else onEvent(news);
+      });
+      worker.postMessage({ address, port, nodeNumber, key } satisfies UdpClockSetup);
+      return {
+        receive: (reply, t4Us) => post({ type: 'reply', reply, t4Us }),
+        burst: () => post({ type: 'burst' }),
+      };
+    },
+    [Symbol.asyncDispose]: async () => void (await worker.terminate()),
   };
 }

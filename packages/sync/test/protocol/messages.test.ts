@@ -51,7 +51,7 @@ const fromHost: readonly object[] = [
     type: 'automation',
     points: [
       { atUs: 5, volumeDb: -3 },
-      { tick: 960, muted: true },
+      { atUs: 960, muted: true },
     ],
   },
   { type: 'volume', volumeDb: -96 },
@@ -103,6 +103,7 @@ describe('party messages', () => {
     [JSON.stringify({ type: 'line', line: { ...line, t0Us: 2 ** 60 } }), 'line.t0Us'],
     [JSON.stringify({ type: 'line', line: { ...line, hash: 'SECRET' } }), 'line.hash'],
     [JSON.stringify({ type: 'automation', points: [{ volumeDb: 0 }] }), 'points.0'],
+    [JSON.stringify({ type: 'automation', points: [{ tick: 960, volumeDb: 0 }] }), 'points.0'],
     [JSON.stringify({ type: 'session', session: { ...session, name: 'a\u001Bb' } }), 'session.name'],
     [JSON.stringify({ type: 'end', reason: 'x'.repeat(1001) }), 'reason'],
   ])('%s is refused, naming %s and nothing of it', (text, where) => {

@@ -35,6 +35,8 @@ export class TrackFeed {
   #seekFrame: number | undefined;
   #working: Promise<void> | undefined;
   #hasEnded = false;
+  /** The least frame at which decoding came to an end, wherever it had begun. */
+  #foundEnd: number | undefined;
   #error: Error | undefined;
 
   constructor(options: TrackFeedOptions) {
@@ -57,10 +59,15 @@ export class TrackFeed {
     return this.#hasEnded ? this.#window.endFrame : undefined;
   }
 
-  /** Length in frames as far as it is known before the end was reached. */
+  /** Length in frames: what was found at the end, or what the media says of itself. */
   get durationFrames(): number | undefined {
     const { durationSeconds } = this.#options.track;
-    return this.endFrame ?? (durationSeconds === undefined ? undefined : Math.round(durationSeconds * this.sampleRate));
+    return this.#foundEnd ?? (durationSeconds === undefined ? undefined : Math.round(durationSeconds * this.sampleRate));
+  }
+
+  /** The length of media that do not tell it, once decoding has come to the end. */
+  get measuredFrames(): number | undefined {
+    return this.#options.track.durationSeconds === undefined ? this.#foundEnd : undefined;
   }
 
   /** What ended the decoding. */
@@ -133,7 +140,7 @@ export class TrackFeed {
 
   #read(): 'pcm' | 'empty' | 'end' {
     const read = this.#options.track.read(this.#buffer);
-    if (read.kind === 'end') this.#hasEnded = true;
+    if (read.kind === 'end') this.#end();
     if (read.kind !== 'pcm') return read.kind;
     if (read.format.sampleRate !== this.sampleRate) {
       throw new RangeError(
@@ -146,6 +153,11 @@ export class TrackFeed {
     if (hole > 0) this.#window.append(new Float32Array(hole * this.#options.channelCount));
     this.#window.append(samples.subarray(Math.max(0, -hole) * this.#options.channelCount));
     return 'pcm';
+  }
+
+  #end(): void {
+    this.#hasEnded = true;
+    this.#foundEnd = Math.min(this.#foundEnd ?? Number.POSITIVE_INFINITY, this.#window.endFrame);
   }
 
   #newWindow(startFrame: number): FrameWindow {

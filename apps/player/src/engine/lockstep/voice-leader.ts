@@ -170,7 +170,7 @@ export class VoiceLeader {
     if (place === undefined || feed === undefined || !clock.isReady) return 'waiting';
     if (feed.error !== undefined) return 'silent';
     const { position } = place;
-    const endPosition = place.part === 'track' ? (line.next?.atFrame ?? feed.endFrame) : feed.endFrame;
+    const endPosition = place.part === 'track' ? (line.next?.atFrame ?? feed.durationFrames) : feed.durationFrames;
     // What is left is not worth beginning; at a boundary the next track is near.
     if (endPosition !== undefined && position >= endPosition - leastSeconds * feed.sampleRate)
       return line.next !== undefined && place.part === 'track' ? 'waiting' : 'silent';
