@@ -53,7 +53,7 @@ describe('bad input gets one sentence, the right exit code and no stack trace', 
     ['a missing file', 'missing.mp3', /missing\.mp3: 404.*check the address/],
     ['a web page instead of media', 'page.mp3', /web page/],
     ['an empty file', 'empty.mp3', /empty\.mp3.*(empty|holds nothing)/],
-    ['a codec that cannot be decoded', 'piece.opus', /opus/i],
+    ['a codec that cannot be decoded', 'dolby.wav', /dolby\.wav.*(codec|format)/],
     ['bytes that are no media', 'noise.mp3', /noise\.mp3|not.*(media|audio)/],
     ['a playlist without segments', 'hls/bad/no-segments.m3u8', /no-segments\.m3u8.*segments/],
     ['a playlist that is a web page', 'hls/bad/html.m3u8', /html\.m3u8/],
@@ -69,6 +69,7 @@ describe('bad input gets one sentence, the right exit code and no stack trace', 
       Uint8Array.from({ length: 20_000 }, (_, index) => (index * 7919) % 251),
       'audio/mpeg',
     );
+    origin.put('/dolby.wav', wavOfFormat(0x2000), 'audio/wav');
     const cache = ['--cache', home.file('cache'), '--output', home.file('a.wav')];
     const result = await runTutti(['play', origin.url(file), ...cache], { home: home.directory });
     expect(result.stderr).toMatch(message);
@@ -129,3 +130,21 @@ describe('bad input gets one sentence, the right exit code and no stack trace', 
     expect(code).toBe(1);
   });
 });
+
+/** A second of WAV whose header names any format at all: 0x2000 is AC-3. */
+function wavOfFormat(tag: number): Uint8Array {
+  const bytes = Buffer.alloc(44 + 4 * 44_100);
+  bytes.write('RIFF', 0);
+  bytes.writeUInt32LE(bytes.length - 8, 4);
+  bytes.write('WAVEfmt ', 8);
+  bytes.writeUInt32LE(16, 16);
+  bytes.writeUInt16LE(tag, 20);
+  bytes.writeUInt16LE(2, 22);
+  bytes.writeUInt32LE(44_100, 24);
+  bytes.writeUInt32LE(4 * 44_100, 28);
+  bytes.writeUInt16LE(4, 32);
+  bytes.writeUInt16LE(16, 34);
+  bytes.write('data', 36);
+  bytes.writeUInt32LE(bytes.length - 44, 40);
+  return bytes;
+}
