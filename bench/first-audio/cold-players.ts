@@ -1,5 +1,6 @@
 import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import type { Readable } from 'node:stream';
 import { promisify } from 'node:util';
 
 /** A player that writes 16-bit stereo PCM to its standard output. */
@@ -61,7 +62,7 @@ export async function coldPlayers(launcher: string): Promise<readonly ColdPlayer
   return players;
 }
 
-/** Longest wait for a first sound: ten times what the slowest player needs. */
+/** Longest wait for a player: ten times what the slowest needs. */
 const PATIENCE_MS = 20_000;
 
 /**
@@ -69,25 +70,48 @@ const PATIENCE_MS = 20_000;
  * before the process ended or within 20 s. Nothing of the player is left running.
  */
 export async function firstAudioMs(player: ColdPlayer, url: string, cacheDirectory: string): Promise<number | undefined> {
-  const [command, ...parameters] = player.command(url, cacheDirectory);
   const startedMs = performance.now();
+  await using running = start(player, url, cacheDirectory);
+  for await (const chunk of running.pcm as AsyncIterable<Buffer>)
+    if (chunk.some((byte) => byte !== 0)) return performance.now() - startedMs;
+  process.stderr.write(`${player.name} gave no sound of ${url}: ${running.said.join('').trim()}\n`);
+  return undefined;
+}
+
+/** Lets a player play to its end once, or for 20 s: what it keeps for its next start, such as compiled code, it keeps then. */
+export async function playThrough(player: ColdPlayer, url: string, cacheDirectory: string): Promise<void> {
+  await using running = start(player, url, cacheDirectory);
+  running.pcm.resume();
+  await running.closed;
+}
+
+interface RunningPlayer extends AsyncDisposable {
+  readonly pcm: Readable;
+  /** What it wrote to its standard error. */
+  readonly said: readonly string[];
+  /** Settles when it has ended, and everything that it started. */
+  readonly closed: Promise<unknown>;
+}
+
+/** Starts a player, which is ended after 20 s or when it is disposed. */
+function start(player: ColdPlayer, url: string, cacheDirectory: string): RunningPlayer {
+  const [command, ...parameters] = player.command(url, cacheDirectory);
   // A group of its own: a player that another program starts is ended, too.
   const child = spawn(command, parameters, { stdio: ['ignore', 'pipe', 'pipe'], detached: true });
   const closed = once(child, 'close');
-  const endGroup = (): void => killGroup(child.pid);
-  const patience = setTimeout(endGroup, PATIENCE_MS);
+  const patience = setTimeout(() => killGroup(child.pid), PATIENCE_MS);
   const said: string[] = [];
   child.stderr.setEncoding('utf8').on('data', (text: string) => said.push(text));
-  try {
-    for await (const chunk of child.stdout as AsyncIterable<Buffer>)
-      if (chunk.some((byte) => byte !== 0)) return performance.now() - startedMs;
-    process.stderr.write(`${player.name} gave no sound of ${url}: ${said.join('').trim()}\n`);
-    return undefined;
-  } finally {
-    clearTimeout(patience);
-    endGroup();
-    await closed;
-  }
+  return {
+    pcm: child.stdout,
+    said,
+    closed,
+    async [Symbol.asyncDispose]() {
+      clearTimeout(patience);
+      killGroup(child.pid);
+      await closed;
+    },
+  };
 }
 
 function killGroup(pid: number | undefined): void {
