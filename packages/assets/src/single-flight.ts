@@ -7,6 +7,8 @@ interface Flight<T> {
 /** Runs one piece of work per key however many ask for it. It is aborted when the last of them has gone. */
 export class SingleFlight<T> {
   readonly #flights = new Map<string, Flight<T>>();
+  /** All that goes on, that which everybody has left included. */
+  readonly #running = new Set<Flight<T>>();
 
   /** Joins the work of `key` or starts it. Abort ends this caller's part; the others go on. */
   async run(key: string, work: (signal: AbortSignal) => Promise<T>, signal: AbortSignal | undefined): Promise<T> {
@@ -27,7 +29,7 @@ export class SingleFlight<T> {
 
   /** Aborts all work; settles when it is over. */
   async stop(reason: Error): Promise<void> {
-    const flights = [...this.#flights.values()];
+    const flights = [...this.#running];
     for (const { controller } of flights) controller.abort(reason);
     await Promise.allSettled(flights.map(({ promise }) => promise));
   }
@@ -37,7 +39,9 @@ export class SingleFlight<T> {
     const promise = work(controller.signal);
     const flight: Flight<T> = { promise, controller, callerCount: 0 };
     this.#flights.set(key, flight);
+    this.#running.add(flight);
     const forget = (): void => {
+      this.#running.delete(flight);
       if (this.#flights.get(key) === flight) this.#flights.delete(key);
     };
     promise.then(forget, forget);

@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
 import { SingleFlight } from '../src/single-flight.ts';
 
@@ -46,6 +47,21 @@ describe('a single flight', () => {
       'a',
       'b',
     ]);
+  });
+
+  test('waits for work that everybody has left when it is stopped', async () => {
+    const flight = new SingleFlight<string>();
+    const { promise, resolve } = Promise.withResolvers<string>();
+    const caller = new AbortController();
+    const left = flight.run('k', () => promise, caller.signal);
+    caller.abort(new Error('gone'));
+    await expect(left).rejects.toThrow('gone');
+    let hasStopped = false;
+    const stopping = flight.stop(new Error('closed')).then(() => (hasStopped = true));
+    await setImmediate();
+    expect(hasStopped).toBe(false);
+    resolve('stored');
+    await stopping;
   });
 
   test('is stopped for everybody at once', async () => {

@@ -113,7 +113,8 @@ const REFRESH_PATIENCE_MS = 2000;
 
 /**
  * Opens a presentation: its playlist and the chosen variant's, nothing else. With a client both are asked from the origin
- * first, a stored copy standing in when it fails. Variants that cannot be decoded or are broken are left out with an event.
+ * first, a stored copy standing in when it fails; what came is stored by the time the source is filled or closed. Variants that
+ * cannot be decoded or are broken are left out with an event.
  *
  * Rejects with `HlsError` (`hls/not-a-playlist`, `hls/bad-playlist`, `hls/no-segments`, `hls/live`, `hls/no-playable-variant`,
  * `hls/unsupported-encryption`), with `assets/not-cached` offline, and with the `NetError` of the playlist. Abort leaves the
@@ -235,6 +236,7 @@ class CachedHlsSource implements HlsSource {
     const { loaded, missing } = await this.#loadForFill(options);
     const targets = loaded.flatMap((variant) => targetsOf(variant));
     const report = await fillTargets(targets, this.#fetcher, { ...options, missing });
+    await Promise.all([this.#loader.stored(), this.#keys.stored()]);
     if (report.isComplete) this.#emit({ type: 'complete' });
     return report;
   }
@@ -260,6 +262,7 @@ class CachedHlsSource implements HlsSource {
     this.#closing.abort(new DOMException('the source was closed', 'AbortError'));
     this.#listeners.clear();
     await this.#prefetching;
+    await Promise.allSettled([this.#loader.stored(), this.#keys.stored()]);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

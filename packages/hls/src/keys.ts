@@ -1,9 +1,10 @@
-import type { Asset } from '@tutti/assets';
+import type { Asset, ProducedWhole } from '@tutti/assets';
 import { NetError } from '@tutti/net';
 import type { HttpClient } from '@tutti/net';
 import { HlsError, publicUrl } from './hls-error.ts';
 import { isSupportedKey } from './playlist/segment-key.ts';
 import type { SegmentKey } from './playlist/segment-key.ts';
+import { StoreInBackground } from './store-in-background.ts';
 
 /**
  * Turns the bytes that a key server sent into the 16 bytes of the key, before they are stored. The bytes are never
@@ -32,6 +33,7 @@ const MAX_HELD_KEYS = 1024;
 export class KeyRing {
   readonly #options: KeyRingOptions;
   readonly #held = new Map<string, Uint8Array>();
+  readonly #background = new StoreInBackground();
 
   constructor(options: KeyRingOptions) {
     this.#options = options;
@@ -52,6 +54,11 @@ export class KeyRing {
     return bytes;
   }
 
+  /** Resolves when every key that came is stored; rejects with what kept one of them from it. */
+  async stored(): Promise<void> {
+    await this.#background.stored();
+  }
+
   /** Fetches announced keys (EXT-X-SESSION-KEY) while media playlists load. Never rejects: whoever needs a key learns what is wrong with it. */
   async prefetch(keys: readonly SegmentKey[], { signal }: { readonly signal: AbortSignal }): Promise<void> {
     const wanted = keys.filter(isSupportedKey).slice(0, MAX_PREFETCHED_KEYS);
@@ -60,15 +67,23 @@ export class KeyRing {
 
   async #load(uri: string, signal: AbortSignal | undefined): Promise<Uint8Array> {
     const { asset, client, identityQuery } = this.#options;
-    const stored = await asset.whole(
-      asset.key('keys', uri, identityQuery === undefined ? {} : { identityQuery }),
-      client === undefined ? undefined : (producerSignal) => this.#fetch(client, uri, producerSignal),
-      { isSecret: true, ...(signal === undefined ? {} : { signal }) },
-    );
-    return checkLength(stored.bytes, uri);
+    const key = asset.key('keys', uri, identityQuery === undefined ? {} : { identityQuery });
+    return this.#background.first(async (announce, reading) => {
+      const produce = async (from: HttpClient, producerSignal: AbortSignal): Promise<ProducedWhole> => {
+        const produced = await this.#fetch(from, uri, producerSignal);
+        announce(produced.bytes);
+        return produced;
+      };
+      const { bytes } = await asset.whole(
+        key,
+        client === undefined ? undefined : (producerSignal) => produce(client, producerSignal),
+        { isSecret: true, signal: reading },
+      );
+      return checkLength(bytes, uri);
+    }, signal);
   }
 
-  async #fetch(client: HttpClient, uri: string, signal: AbortSignal): ReturnType<NonNullable<Parameters<Asset['whole']>[1]>> {
+  async #fetch(client: HttpClient, uri: string, signal: AbortSignal): Promise<ProducedWhole> {
     this.#options.onRequest();
     const answer = await client
       .fetchWhole({ url: uri, kind: 'key', maxBytes: MAX_ANSWER_BYTES }, { signal })

@@ -1,8 +1,9 @@
-import type { Asset } from '@tutti/assets';
+import type { Asset, ProducedWhole } from '@tutti/assets';
 import type { HttpClient } from '@tutti/net';
 import { parsePlaylist } from './playlist/playlist.ts';
 import type { MediaPlaylist, MultivariantPlaylist } from './playlist/playlist.ts';
 import type { Variables } from './playlist/variables.ts';
+import { StoreInBackground } from './store-in-background.ts';
 
 export interface PlaylistLoaderOptions {
   readonly asset: Asset;
@@ -29,6 +30,7 @@ export interface LoadOptions {
 /** Playlists through the cache: asked from the origin first when there is one, stored as the bytes that were received. */
 export class PlaylistLoader {
   readonly #options: PlaylistLoaderOptions;
+  readonly #background = new StoreInBackground();
 
   constructor(options: PlaylistLoaderOptions) {
     this.#options = options;
@@ -40,8 +42,8 @@ export class PlaylistLoader {
   }
 
   /**
-   * Loads and parses a playlist. What does not parse is never stored; a stored copy stands in when the origin keeps it waiting,
-   * fails, or sends something else (a captive portal). Throws `HlsError`, `NetError`, and `AssetError` `assets/not-cached` offline.
+   * Loads and parses a playlist; one that comes from the origin is given before it is stored. What does not parse is never stored; a
+   * stored copy stands in when the origin keeps it waiting, fails, or sends something else (a captive portal). Throws `HlsError`, `NetError`, and `AssetError` `assets/not-cached` offline.
    */
   async load(url: string, options: LoadOptions = {}): Promise<MultivariantPlaylist | MediaPlaylist> {
     const { client, refreshPatienceMs } = this.#options;
@@ -63,28 +65,35 @@ export class PlaylistLoader {
     }
   }
 
+  /** Resolves when every playlist that came is stored; rejects with what kept one of them from it. */
+  async stored(): Promise<void> {
+    await this.#background.stored();
+  }
+
   async #read(url: string, client: HttpClient | undefined, options: LoadOptions): Promise<MultivariantPlaylist | MediaPlaylist> {
     const { asset, onRequest } = this.#options;
     const { imports, isRoot = false, signal } = options;
     const parse = (bytes: Uint8Array, finalUrl: string): MultivariantPlaylist | MediaPlaylist =>
       parsePlaylist(bytes, { url: finalUrl, requestUrl: url, ...(imports === undefined ? {} : { imports }) });
-    let fresh: MultivariantPlaylist | MediaPlaylist | undefined;
-    const whole = await asset.whole(
-      this.#key(url, isRoot),
-      client === undefined
-        ? undefined
-        : async (producerSignal) => {
-            onRequest();
-            const answer = await client.fetchWhole({ url, kind: 'playlist' }, { signal: producerSignal });
-            fresh = parse(answer.bytes, answer.finalUrl);
-            const { bytes, contentType, finalUrl, representation } = answer;
-            return { bytes, finalUrl, origin: { ...representation, contentType, transformId: undefined } };
-          },
-      { refresh: true, ...(signal === undefined ? {} : { signal }) },
-    );
-    if (fresh !== undefined && !whole.wasCached) return fresh;
-    if (client !== undefined) this.#options.onStale(url, undefined);
-    return parse(whole.bytes, whole.finalUrl);
+    return this.#background.first(async (announce, reading) => {
+      let fresh: MultivariantPlaylist | MediaPlaylist | undefined;
+      const produce = async (from: HttpClient, producerSignal: AbortSignal): Promise<ProducedWhole> => {
+        onRequest();
+        const answer = await from.fetchWhole({ url, kind: 'playlist' }, { signal: producerSignal });
+        fresh = parse(answer.bytes, answer.finalUrl);
+        announce(fresh);
+        const { bytes, contentType, finalUrl, representation } = answer;
+        return { bytes, finalUrl, origin: { ...representation, contentType, transformId: undefined } };
+      };
+      const whole = await asset.whole(
+        this.#key(url, isRoot),
+        client === undefined ? undefined : (producerSignal) => produce(client, producerSignal),
+        { refresh: true, signal: reading },
+      );
+      if (fresh !== undefined) return fresh;
+      if (client !== undefined && whole.wasCached) this.#options.onStale(url, undefined);
+      return parse(whole.bytes, whole.finalUrl);
+    }, signal);
   }
 
   #key(url: string, isRoot: boolean): ReturnType<Asset['key']> {

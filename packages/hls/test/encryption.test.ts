@@ -208,7 +208,9 @@ describe('AES-128', () => {
       uris.push(uri);
       return bytes.map((byte) => byte ^ 0x5a);
     };
-    expect(await readAll(await bench.open('/e/list.m3u8', { keyProcessor }))).toEqual(plain[0]);
+    const source = await bench.open('/e/list.m3u8', { keyProcessor });
+    expect(await readAll(source)).toEqual(plain[0]);
+    await source.close();
     expect(uris).toEqual([bench.origin.url('/e/key.bin?token=secret')]);
     const [file] = (await bench.files()).filter((path) => path.includes('/keys/'));
     expect(await readFile(file!)).toEqual(key);

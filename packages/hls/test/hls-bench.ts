@@ -21,6 +21,7 @@ export class HlsBench implements AsyncDisposable {
   readonly root: string;
   readonly events: HlsEvent[] = [];
   readonly #owned = new AsyncDisposableStack();
+  readonly #opened: HlsSource[] = [];
   #store: AssetStore;
 
   private constructor(parts: { origin: Origin; client: HttpClient; root: string; store: AssetStore }) {
@@ -59,10 +60,13 @@ export class HlsBench implements AsyncDisposable {
       ...options,
     });
     this.#owned.use(source);
+    this.#opened.push(source);
     return source;
   }
 
+  /** Closes what was opened before, whose playlists are stored then, and opens the presentation at `path` from the cache alone. */
   async openOffline(path: string, options: Partial<OpenHlsOptions> = {}): Promise<HlsSource> {
+    for (const source of this.#opened.splice(0)) await source.close();
     return this.open(path, { ...options, client: undefined });
   }
 

@@ -54,7 +54,9 @@ describe('a media playlist as input', () => {
     ['is a captive portal', (): void => bench.origin.put('/a/list.m3u8', '<html>Log in</html>', 'text/html'), /web page/u],
   ])('plays by the stored playlist, and says so, when the one at the origin %s', async (_, spoil, reason) => {
     const segments = putClear(bench.origin, 'a', 2);
-    await readAll(await bench.open('/a/list.m3u8'));
+    const first = await bench.open('/a/list.m3u8');
+    await readAll(first);
+    await first.close();
     spoil();
     expect(await readAll(await bench.open('/a/list.m3u8'))).toEqual(Buffer.concat(segments));
     const [stale] = bench.events.filter(({ type }) => type === 'playlist-stale');
@@ -67,6 +69,16 @@ describe('a media playlist as input', () => {
     await bench.open('/a/list.m3u8');
     await expect(readAll(await bench.openOffline('/a/list.m3u8'))).rejects.toMatchObject({ code: 'assets/not-cached' });
     expect(bench.paths).toEqual(['/a/list.m3u8']);
+  });
+
+  it('is stored once it was filled or closed, though it is given before', async () => {
+    const segments = putClear(bench.origin, 'a', 2);
+    await (await bench.open('/a/list.m3u8')).fill();
+    expect(await readAll(await bench.open('/a/list.m3u8', { client: undefined }))).toEqual(Buffer.concat(segments));
+    putClear(bench.origin, 'b', 2);
+    const durationSeconds = 8;
+    await (await bench.open('/b/list.m3u8')).close();
+    expect(await bench.open('/b/list.m3u8', { client: undefined })).toMatchObject({ durationSeconds });
   });
 
   it('fetches segments of one file by their byte ranges', async () => {
