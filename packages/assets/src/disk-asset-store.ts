@@ -25,6 +25,7 @@ import { assetId, isAssetId, withoutSecrets } from './resource-key.ts';
 import { RootLock } from './root-lock.ts';
 import { SharedAsset } from './shared-asset.ts';
 import { SpaceKeeper } from './space-keeper.ts';
+import { forgetUsage, leaveUsage } from './usage-record.ts';
 import { quarantineUnused, verifyAssets, type Quarantined } from './verification.ts';
 import { WholeCache } from './whole-cache.ts';
 import { WholeResources } from './whole-resources.ts';
@@ -53,6 +54,13 @@ const MAX_MEMORY_BYTES = 512 * 1024 * 1024;
 /** Playlists and keys of some hundred presentations. */
 const MAX_WHOLE_MEMORY_BYTES = 32 * 1024 * 1024;
 
+/** What is known of the space below the root before it is opened. */
+export interface FoundSpace {
+  readonly maxBytes: number | undefined;
+  /** `undefined`: it has to be counted. */
+  readonly usedBytes: number | undefined;
+}
+
 interface AssetInUse {
   readonly shared: SharedAsset;
   readonly wholes: WholeResources;
@@ -77,7 +85,8 @@ export class DiskAssetStore implements AssetStore {
   #obstacle: AssetError | undefined;
   #closing: Promise<void> | undefined;
 
-  constructor(places: CacheRoot, maxBytes: number | undefined, options: AssetStoreOptions) {
+  constructor(places: CacheRoot, found: FoundSpace, options: AssetStoreOptions) {
+    const { maxBytes, usedBytes } = found;
     this.root = places.root;
     this.#places = places;
     this.#obstacle = places.obstacle;
@@ -85,7 +94,7 @@ export class DiskAssetStore implements AssetStore {
     this.#maxBytes = maxBytes;
     this.#logger = options.logger ?? silentLogger;
     this.#leases = new ProcessLeases(places.leases);
-    const limits = { root: this.root, maxBytes, minFreeBytes: options.minFreeBytes };
+    const limits = { root: this.root, maxBytes, usedBytes, minFreeBytes: options.minFreeBytes };
     this.#space = new SpaceKeeper({ ...limits, evictOldest: () => this.#evictOldest() });
   }
 
@@ -109,6 +118,7 @@ export class DiskAssetStore implements AssetStore {
       this.#lock = await RootLock.take({ root: this.root, updateMs: this.#options.lockUpdateMs, onLost: () => this.#lostLock() });
       if (this.#lock === undefined) return;
       this.#mode = 'writer';
+      await forgetUsage(this.root);
       await emptyTrash(this.#places);
     } catch (error) {
       await this.#lock?.release();
@@ -170,6 +180,7 @@ export class DiskAssetStore implements AssetStore {
         subject: id,
       });
     }
+    this.#space.forget();
     return summary;
   }
 
@@ -224,6 +235,8 @@ export class DiskAssetStore implements AssetStore {
   async #close(): Promise<void> {
     const reason = new AssetError('assets/closed', `close cache ${this.root}`, { subject: this.root });
     await Promise.all(Array.from(this.#inUse.keys(), (id) => this.#queue.run(id, () => this.#closeShared(id, reason))));
+    const { countedBytes } = this.#space;
+    if (this.#mode === 'writer' && countedBytes !== undefined) await leaveUsage(this.root, countedBytes);
     await this.#lock?.release();
   }
 

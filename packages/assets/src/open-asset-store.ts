@@ -3,6 +3,7 @@ import { prepareRoot } from './cache-root.ts';
 import { measure } from './directory-walk.ts';
 import { DiskAssetStore, type AssetStoreOptions } from './disk-asset-store.ts';
 import { SpaceKeeper } from './space-keeper.ts';
+import { readUsage } from './usage-record.ts';
 
 /**
  * Opens a cache directory: as its writer, or as a reader while another process writes it or nothing can be written.
@@ -11,15 +12,21 @@ import { SpaceKeeper } from './space-keeper.ts';
 export async function openAssetStore(options: AssetStoreOptions): Promise<AssetStore> {
   options.signal?.throwIfAborted();
   const places = await prepareRoot(options.root);
-  const maxBytes = await limitOf(places.root, options.maxBytes);
-  const store = new DiskAssetStore(places, maxBytes, options);
+  const { maxBytes } = options;
+  const usedBytes =
+    (await readUsage(places.root)) ?? (typeof maxBytes === 'function' ? (await measure(places.root)).bytes : undefined);
+  const store = new DiskAssetStore(places, { maxBytes: await limitOf(places.root, maxBytes, usedBytes), usedBytes }, options);
   await store.begin();
   if (options.signal?.aborted) await store.close();
   options.signal?.throwIfAborted();
   return store;
 }
 
-async function limitOf(root: string, maxBytes: AssetStoreOptions['maxBytes']): Promise<number | undefined> {
+async function limitOf(
+  root: string,
+  maxBytes: AssetStoreOptions['maxBytes'],
+  usedBytes: number | undefined,
+): Promise<number | undefined> {
   if (typeof maxBytes !== 'function') return maxBytes;
-  return maxBytes({ bytes: (await measure(root)).bytes, freeBytes: await SpaceKeeper.freeBytes(root) });
+  return maxBytes({ bytes: usedBytes ?? 0, freeBytes: await SpaceKeeper.freeBytes(root) });
 }

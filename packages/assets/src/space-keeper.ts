@@ -6,6 +6,8 @@ export interface SpaceKeeperOptions {
   readonly root: string;
   /** Most bytes that the files below the root may have together. */
   readonly maxBytes: number | undefined;
+  /** What they have now, where that is known; else a walk tells. */
+  readonly usedBytes: number | undefined;
   /** Fewest bytes that the file system must have left. */
   readonly minFreeBytes: number | undefined;
   /** Evicts the asset that may go and was used longest ago. False when none may go. */
@@ -27,18 +29,30 @@ export class SpaceKeeper {
   #freeBytes: number | undefined;
   #sinceLookBytes = 0;
   /** Whether anything was admitted since the last walk. */
-  #hasGrown = true;
+  #hasGrown: boolean;
   #tidying: Promise<void> | undefined;
   #turn: Promise<void> = Promise.resolve();
 
   constructor(options: SpaceKeeperOptions) {
     this.#options = options;
+    this.#usedBytes = options.usedBytes;
+    this.#hasGrown = options.usedBytes === undefined;
   }
 
   /** Bytes free on the root's file system for this user. */
   static async freeBytes(root: string): Promise<number> {
     const { bavail, bsize } = await statfs(root);
     return bavail * bsize;
+  }
+
+  /** Bytes below the root by a walk after which nothing was admitted; `undefined` when there was none. */
+  get countedBytes(): number | undefined {
+    return this.#hasGrown ? undefined : this.#usedBytes;
+  }
+
+  /** Something went away: what was counted counts no more. */
+  forget(): void {
+    this.#usedBytes = undefined;
   }
 
   /** Whether there is any limit to keep. */

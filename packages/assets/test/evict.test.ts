@@ -79,6 +79,29 @@ describe('evicting now', () => {
     expect(told).toEqual({ bytes, freeBytes: expect.any(Number) });
     expect(await later.usage()).toMatchObject({ maxBytes: 12_000, assetCount: 1 });
   });
+
+  test('believes what its last writer has counted, and nobody who may have been killed while writing', async () => {
+    const first = await storeWith(['a', 'b'], { maxBytes: 1_000_000 });
+    const { bytes } = await first.usage();
+    await first.close();
+    await writeFile(join(first.root, 'assets', 'foreign'), Buffer.alloc(5000));
+    const told: number[] = [];
+    const maxBytes = (found: { readonly bytes: number }): number => told.push(found.bytes) * 1_000_000;
+    // Not closed before the next one opens, as if it had been killed.
+    await open(first.root, { maxBytes });
+    await open(first.root, { maxBytes });
+    expect(told[0]).toBeLessThanOrEqual(bytes);
+    expect(told[1]).toBeGreaterThan(bytes);
+  });
+
+  test('counts anew after an asset was removed', async () => {
+    const store = await storeWith(['a', 'b'], { maxBytes: 1_000_000 });
+    await store.remove(urlOf('a'));
+    await store.close();
+    let told = 0;
+    await open(store.root, { maxBytes: (found) => (told = found.bytes) + 1_000_000 });
+    expect(told).toBeLessThan(20_000);
+  });
 });
 
 describe.skipIf(process.platform === 'win32')('making room while assets come and go', () => {
