@@ -1,5 +1,5 @@
 import { startOrigin, type Origin } from '@tutti/fixtures';
-import { openHls, type HlsEvent, type OpenHlsOptions } from '@tutti/hls';
+import { openHls, ThroughputEstimator, type HlsEvent, type OpenHlsOptions } from '@tutti/hls';
 import { openCache } from '../src/compose.ts';
 import { Track } from '../src/engine/track.ts';
 import { temporaryHome } from './run-tutti.ts';
@@ -13,6 +13,21 @@ export interface Played {
   /** Track position of each frame after which the next one does not follow, with the position that came instead. */
   readonly jumps: readonly (readonly [number, number])[];
   readonly events: readonly HlsEvent[];
+}
+
+/** A line that is slow and fast in turn, each time that somebody asks: the rung changes at every segment. */
+class FickleLine extends ThroughputEstimator {
+  #askedCount = 0;
+
+  override get bitsPerSecond(): number {
+    this.#askedCount += 1;
+    return this.#askedCount % 2 === 1 ? 1 : 1e9;
+  }
+}
+
+/** Options with which the rung changes at every segment. */
+export function fickle() {
+  return { throughput: new FickleLine(), rule: { dwellSeconds: 0 } };
 }
 
 /** The fixtures' media behind a real origin, played through the engine's track. */
