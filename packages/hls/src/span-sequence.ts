@@ -47,7 +47,7 @@ export class SpanSequence {
   /** The variant that takes over where the present span was cut short. */
   #successor: LoadedVariant | undefined;
   readonly #playHead = new PlayHead();
-  #isBuffering = false;
+  #waitsFor: MediaSegment | undefined;
 
   constructor(options: SpanSequenceOptions) {
     this.#options = options;
@@ -185,11 +185,13 @@ export class SpanSequence {
   }
 
   #waiting(segment: MediaSegment | undefined): void {
-    if (this.#isBuffering === (segment !== undefined)) return;
-    this.#isBuffering = segment !== undefined;
-    const { emit } = this.#options;
-    if (segment === undefined) emit({ type: 'playing' });
-    else emit({ type: 'buffering', positionBytes: undefined, startSeconds: segment.startSeconds });
+    const before = this.#waitsFor;
+    if (segment === before) return;
+    this.#waitsFor = segment;
+    const { emit, fetcher } = this.#options;
+    if (segment === undefined) return emit({ type: 'playing' });
+    fetcher.urge(segmentTarget(segment));
+    if (before === undefined) emit({ type: 'buffering', positionBytes: undefined, startSeconds: segment.startSeconds });
   }
 }
 
