@@ -4,8 +4,6 @@ import { openCache } from '../src/compose.ts';
 import { Track } from '../src/engine/track.ts';
 import { temporaryHome } from './run-tutti.ts';
 
-const signal = AbortSignal.timeout(50_000);
-
 /** A track as it was heard. */
 export interface Played {
   /** Interleaved stereo. */
@@ -34,6 +32,8 @@ export function fickle() {
 export class HlsStage implements AsyncDisposable {
   readonly origin: Origin;
   readonly #home: Awaited<ReturnType<typeof temporaryHome>>;
+  /** Ends a test that hangs while it can still clean up. */
+  readonly #signal = AbortSignal.timeout(50_000);
   #cacheCount = 0;
 
   private constructor(origin: Origin, home: Awaited<ReturnType<typeof temporaryHome>>) {
@@ -50,6 +50,7 @@ export class HlsStage implements AsyncDisposable {
     path: string,
     { startSeconds = 0, ...options }: Partial<OpenHlsOptions> & { startSeconds?: number } = {},
   ): Promise<Played> {
+    const signal = this.#signal;
     await using cache = await openCache({ directory: this.#home.file(`cache-${this.#cacheCount++}`) });
     const url = this.origin.url(path);
     const events: HlsEvent[] = [];
@@ -57,7 +58,7 @@ export class HlsStage implements AsyncDisposable {
     const hooks = { onEvent: (event: HlsEvent) => void events.push(event) };
     await using source = await openHls({ url, asset, client: cache.client, signal, hooks, ...options });
     await using track = await Track.open(source, { startSeconds, signal });
-    return { ...(await readTrack(track)), events };
+    return { ...(await readTrack(track, signal)), events };
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -66,7 +67,7 @@ export class HlsStage implements AsyncDisposable {
   }
 }
 
-async function readTrack(track: Track): Promise<Omit<Played, 'events'>> {
+async function readTrack(track: Track, signal: AbortSignal): Promise<Omit<Played, 'events'>> {
   const pieces: Float32Array[] = [];
   const jumps: (readonly [number, number])[] = [];
   const into = new Float32Array(8192);

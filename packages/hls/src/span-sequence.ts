@@ -160,6 +160,7 @@ export class SpanSequence {
       startSeconds,
       offsetSeconds: Math.max(0, seconds - startSeconds),
       timeline: firstSegment.discontinuitySequence,
+      opening: this.#opening(variant, { firstSegment, hint }),
       durationSeconds: endSeconds - startSeconds,
       mayEndEarly: variants.canSwitch,
       acquire: async (target, isDemanded, signal) =>
@@ -171,6 +172,40 @@ export class SpanSequence {
       },
       onWaiting: (segment) => this.#waiting(segment),
       onAcquired: ({ resource, wasComplete }) => onCached(wasComplete ? (resource.length ?? 0) : 0),
+    });
+  }
+
+  /** The first segment of a timeline by itself, for whoever enters it further on. */
+  #opening(
+    { playlist, stretches }: LoadedVariant,
+    { firstSegment, hint }: { readonly firstSegment: MediaSegment; readonly hint: MediaHint },
+  ): MediaSpan | undefined {
+    const { fillGate, label, lookAhead } = this.#options;
+    const timeline = firstSegment.discontinuitySequence;
+    const index = playlist.segments.findIndex((segment) => segment.discontinuitySequence === timeline && !segment.isGap);
+    const segment = playlist.segments[index];
+    if (segment === undefined || segment === firstSegment || !this.#canHave(segment)) return undefined;
+    const parts: FeedPart[] = [{ target: segmentTarget(segment), segment }];
+    const stretch = stretches.find(({ end }) => index < end);
+    const initOwner = playlist.segments[stretch?.first ?? index] ?? segment;
+    if (segment.map !== undefined) parts.unshift({ target: initTarget(segment.map, initOwner), segment: undefined });
+    return new HlsSpan({
+      label,
+      hint: formatByName(segment) ?? hint,
+      lookAhead,
+      playHead: new PlayHead(),
+      fillGate,
+      parts,
+      leadingParts: parts.length,
+      startSeconds: segment.startSeconds,
+      offsetSeconds: 0,
+      timeline,
+      durationSeconds: segment.durationSeconds,
+      mayEndEarly: false,
+      acquire: (target, isDemanded, signal) => this.#acquire(target, isDemanded, signal),
+      endsBefore: () => Promise.resolve(false),
+      onWaiting: () => {},
+      onAcquired: () => {},
     });
   }
 
