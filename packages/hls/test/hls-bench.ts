@@ -62,6 +62,11 @@ export class HlsBench implements AsyncDisposable {
     return source;
   }
 
+  /** Something that is closed with the bench. */
+  keep<Value extends AsyncDisposable>(value: Value): Value {
+    return this.#owned.use(value);
+  }
+
   async openOffline(path: string, options: Partial<OpenHlsOptions> = {}): Promise<HlsSource> {
     return this.open(path, { ...options, client: undefined });
   }
