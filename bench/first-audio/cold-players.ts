@@ -1,4 +1,5 @@
 import { execFile, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { promisify } from 'node:util';
 
 /** A player that writes 16-bit stereo PCM to its standard output. */
@@ -60,23 +61,41 @@ export async function coldPlayers(launcher: string): Promise<readonly ColdPlayer
   return players;
 }
 
-/** Milliseconds from starting the process to its first sample that is not silence. Rejects when it ends without one. */
-export async function firstAudioMs(player: ColdPlayer, url: string, cacheDirectory: string): Promise<number> {
+/** Longest wait for a first sound: ten times what the slowest player needs. */
+const PATIENCE_MS = 20_000;
+
+/**
+ * Milliseconds from starting the process to its first sample that is not silence; `undefined`, with a line about it, when none came
+ * before the process ended or within 20 s. Nothing of the player is left running.
+ */
+export async function firstAudioMs(player: ColdPlayer, url: string, cacheDirectory: string): Promise<number | undefined> {
   const [command, ...parameters] = player.command(url, cacheDirectory);
   const startedMs = performance.now();
-  const child = spawn(command, parameters, { stdio: ['ignore', 'pipe', 'pipe'] });
+  // A group of its own: a player that another program starts is ended, too.
+  const child = spawn(command, parameters, { stdio: ['ignore', 'pipe', 'pipe'], detached: true });
+  const closed = once(child, 'close');
+  const endGroup = (): void => killGroup(child.pid);
+  const patience = setTimeout(endGroup, PATIENCE_MS);
   const said: string[] = [];
   child.stderr.setEncoding('utf8').on('data', (text: string) => said.push(text));
-  const { promise: ended, resolve: end } = Promise.withResolvers<void>();
-  child.once('error', () => end());
-  child.once('close', () => end());
   try {
     for await (const chunk of child.stdout as AsyncIterable<Buffer>)
       if (chunk.some((byte) => byte !== 0)) return performance.now() - startedMs;
-    throw new Error(`${player.name} gave no sound of ${url}: ${said.join('').trim()}`);
+    process.stderr.write(`${player.name} gave no sound of ${url}: ${said.join('').trim()}\n`);
+    return undefined;
   } finally {
-    child.kill('SIGKILL');
-    await ended;
+    clearTimeout(patience);
+    endGroup();
+    await closed;
+  }
+}
+
+function killGroup(pid: number | undefined): void {
+  try {
+    if (pid !== undefined) process.kill(-pid, 'SIGKILL');
+  } catch (error) {
+    // It has ended by itself.
+    if (!(error instanceof Error && 'code' in error && error.code === 'ESRCH')) throw error;
   }
 }
 

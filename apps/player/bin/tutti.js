@@ -4,17 +4,12 @@ import { spawn } from 'node:child_process';
 import { createRequire } from 'node:module';
 import module from 'node:module';
 import path from 'node:path';
-import v8 from 'node:v8';
 
 const requiredMajor = 24;
 const isNewEnough = Number(process.versions.node.split('.')[0]) >= requiredMajor;
 
 if (isNewEnough) {
   module.enableCompileCache?.();
-  // Nearly everything that a long job allocates is garbage soon. V8 would rather grow than collect it: fetching thousands of
-  // segments would take half as much memory again as fetching hundreds, and no less time.
-  v8.setFlagsFromString('--semi-space-growth-factor=1');
-  v8.setFlagsFromString('--heap-growing-percent=10');
   const { main } = await import('../src/cli/main.ts');
   await main(process.argv);
 } else {

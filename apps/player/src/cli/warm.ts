@@ -6,6 +6,7 @@ import type { WarmReport, WarmVariants } from '../media/warm-source.ts';
 import { warm } from '../media/warm.ts';
 import { codeOf, describeError } from './describe-error.ts';
 import { exitCodes } from './exit-codes.ts';
+import { keepHeapLean } from './lean-heap.ts';
 import type { Reporter } from './reporter.ts';
 import { openSession, type CommonOptions, type Session } from './session.ts';
 import { formatBytes } from './size-text.ts';
@@ -37,6 +38,7 @@ async function fetch({ bad, urls }: WarmSources, options: WarmCommandOptions, se
   const delay = monitorEventLoopDelay();
   if (reporter.isJson) delay.enable();
   const cache = await session.cache();
+  keepHeapLean();
   const meter = new WarmMeter(reporter);
   const reports = await warm(urls, {
     cache,
