@@ -17,7 +17,7 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { openCache } from '@tutti/player';
 import { createSecret, formatInvitation, PartyKeys } from '@tutti/sync/protocol';
-import { monotonicUs } from '@tutti/sync/transport';
+import { monotonicUs } from '@tutti/sync/monotonic';
 import { fixturePath, PIECE_FRAMES } from '@tutti/fixtures';
 import { startHost, type Host } from '../apps/player/src/node/host.ts';
 import { TrackLibrary } from '../apps/player/src/node/track-library.ts';

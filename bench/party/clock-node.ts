@@ -7,7 +7,8 @@
 import { randomUUID } from 'node:crypto';
 import { toSession } from '@tutti/sync';
 import { parseInvitation, PartyKeys } from '@tutti/sync/protocol';
-import { connectLink, monotonicUs, proveToHost, startClockThread } from '@tutti/sync/transport';
+import { monotonicUs } from '@tutti/sync/monotonic';
+import { connectLink, proveToHost, startClockThread } from '@tutti/sync/transport';
 
 const { host, port, secret } = parseInvitation(process.argv[2] ?? '');
 if (secret === undefined) throw new Error('usage: clock-node INVITATION');
