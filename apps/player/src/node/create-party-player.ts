@@ -3,7 +3,7 @@ import { setImmediate, setTimeout } from 'node:timers/promises';
 import { Lockstep } from '../engine/lockstep/lockstep.ts';
 import { TrackFeed, type PcmTrack } from '../engine/lockstep/track-feed.ts';
 import { Track } from '../engine/track.ts';
-import { monotonicUs } from '../output/monotonic-clock.ts';
+import { monotonicUs } from '@tutti/sync/monotonic';
 import { createNullOutput } from '../output/null.ts';
 import { OutputError } from '../output/output-error.ts';
 import { timedFormat, type TimedOutput } from '../output/timed-output.ts';

@@ -1,6 +1,6 @@
 import { setImmediate, setTimeout } from 'node:timers/promises';
 import { localUs, type DeviceSample, type LocalUs } from '@tutti/sync';
-import { monotonicUs } from './monotonic-clock.ts';
+import { monotonicUs } from '@tutti/sync/monotonic';
 
 export interface DeviceClockOptions {
   readonly sampleRate: number;
