@@ -89,7 +89,7 @@ class LockstepPartyPlayer implements PartyPlayer {
       await feed.wait({ fromFrame, toFrame: fromFrame + Math.round(preparedSeconds * feed.sampleRate) }, signal);
     }
     this.#stepSoon();
-    const leadUs = lockstep.shortestLeadUs ?? 0;
+    const leadUs = lockstep.leadUs ?? 0;
     return {
       minLeadMs: Math.ceil(leadUs / 1000) + reactionMs,
       sampleRate: feed.sampleRate,
