@@ -12,9 +12,10 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { promisify } from 'node:util';
-import { bytesSource, DecodeError, Decoder, DecodeWorker, fileSpec, loadSymphoniaModule } from '@tutti/decode';
+import { bytesSource, DecodeError, Decoder, loadSymphoniaModule } from '@tutti/decode';
 import { fixturePath } from '@tutti/fixtures';
 import { openAac, openFlac, openMpg123, openVorbis, type OpenPeer } from './decode/peers.ts';
+import { printStarts } from './decode/start.ts';
 
 const ROUNDS = 5;
 /** The piece lasts 20 s: ten times that is more than three minutes. */
@@ -22,7 +23,6 @@ const REPEATS = 10;
 /** Of eight seconds: its packets in ADTS follow each other as they are. */
 const heAac = path.join(import.meta.dirname, '../packages/decode/test/media/piece-he.aac');
 const HE_AAC_REPEATS = 25;
-const STARTS = 11;
 /** Default of `DecodeWorkerOptions.ringSeconds`. */
 const RING_SECONDS = 2;
 
@@ -52,8 +52,12 @@ const cases: readonly Case[] = [
   { name: 'WAV', file: 'a.wav', encoding: [] },
 ];
 
-/** Prints tables: × real time, ratios to ffmpeg and to a peer (above 1 this decoder is faster), memory, and the start. */
-export async function run(): Promise<void> {
+/**
+ * Prints tables: × real time, ratios to ffmpeg and to a peer (above 1 this decoder is faster), memory, and the start; with `--start`
+ * the start alone.
+ */
+export async function run(options: readonly string[]): Promise<void> {
+  if (options.includes('--start')) return printStarts();
   try {
     await ffmpeg('-version');
   } catch {
@@ -68,7 +72,7 @@ export async function run(): Promise<void> {
       '| file | × real time | to ffmpeg | to npm peer | peer | memory of a track |\n|---|---|---|---|---|---|\n',
     );
     for (const entry of cases) process.stdout.write(`| ${(await compare(entry, directory, module)).join(' | ')} |\n`);
-    await printStart();
+    await printStarts();
   } finally {
     await rm(directory, { recursive: true, force: true });
   }
@@ -137,19 +141,6 @@ async function measureTrack(
 async function decodeAll(bytes: Uint8Array, module: WebAssembly.Module): Promise<void> {
   using decoder = await Decoder.open(bytesSource(bytes), { module });
   while (decoder.decode() !== undefined);
-}
-
-/** From no worker at all to the first frames of a file, the module being compiled. */
-async function printStart(): Promise<void> {
-  const milliseconds: number[] = [];
-  for (let n = 0; n < STARTS; n += 1) {
-    const start = performance.now();
-    await using worker = DecodeWorker.start();
-    await using stream = await worker.open(fileSpec(fixturePath('piece.mp3')));
-    await stream.waitReadable();
-    milliseconds.push(performance.now() - start);
-  }
-  process.stdout.write(`\nworker start to first PCM: ${median(milliseconds).toFixed(0)} ms (median of ${STARTS})\n`);
 }
 
 async function timed(work: () => Promise<unknown>): Promise<number> {

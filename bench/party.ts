@@ -2,236 +2,177 @@
  * A party on one machine, with real processes: how long a command takes to sound, how soon a late node plays, how well nodes that only
  * keep time agree, how many can decode at once, and how fast tracks are distributed.
  *
- * `npm run bench -- party [--rounds 20] [--clocks 100] [--seconds 20] [--decoders 4,8,16] [--megabytes 100]`
+ * `npm run bench -- party [--parts commands,late,clocks,decoders,transfer] [--rounds 20] [--clocks 100] [--seconds 20]
+ * [--decoders 3,4,8,16] [--megabytes 100]`
  *
  * @module
  */
-import { spawn, type ChildProcessByStdio } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import type { Readable } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { openCache } from '@tutti/player';
-import { createSecret, formatInvitation, PartyKeys } from '@tutti/sync/protocol';
-import { monotonicUs } from '@tutti/sync/transport';
+import type { SessionView } from '@tutti/sync/protocol';
+import { monotonicUs } from '@tutti/sync/monotonic';
 import { fixturePath, PIECE_FRAMES } from '@tutti/fixtures';
-import { startHost, type Host } from '../apps/player/src/node/host.ts';
-import { TrackLibrary } from '../apps/player/src/node/track-library.ts';
 import { observe } from './party/observer.ts';
+import { onStage, type Stage } from './party/stage.ts';
 
-type Child = ChildProcessByStdio<null, Readable, null>;
-
-const launcher = path.resolve(import.meta.dirname, '../apps/player/bin/tutti.js');
 /** The piece again and again: two minutes of FLAC. */
 const album = Array.from({ length: 6 }, () => fixturePath('piece.flac'));
 const piece = { durationFrames: PIECE_FRAMES, sampleRate: 44_100 };
-
-interface Stage {
-  readonly host: Host;
-  readonly keys: PartyKeys;
-  readonly invitation: string;
-  readonly directory: string;
-  /** Starts a node process with a cache of its own. */
-  readonly join: (name: string) => Child;
-  readonly start: (file: string, parameters: readonly string[]) => Child;
-}
+/** Between two commands: what a line takes to begin. */
+const pauseMs = 300;
 
 export async function run(options: readonly string[]): Promise<void> {
   const { values } = parseArgs({
     args: [...options],
     options: {
+      parts: { type: 'string', default: 'commands,late,clocks,decoders,transfer' },
       rounds: { type: 'string', default: '20' },
       clocks: { type: 'string', default: '100' },
       seconds: { type: 'string', default: '20' },
-      decoders: { type: 'string', default: '4,8,16' },
+      decoders: { type: 'string', default: '3,4,8,16' },
       megabytes: { type: 'string', default: '100' },
     },
   });
-  await onStage((stage) => commands(stage, Number(values.rounds)));
-  await onStage((stage) => lateJoins(stage, Math.ceil(Number(values.rounds) / 4)));
-  await onStage((stage) => clocks(stage, Number(values.clocks), Number(values.seconds)));
-  for (const count of values.decoders.split(',')) await onStage((stage) => decoders(stage, Number(count), Number(values.seconds)));
-  await onStage((stage) => transfer(stage, Number(values.megabytes)));
-}
-
-async function onStage(use: (stage: Stage) => Promise<void>): Promise<void> {
-  const directory = await mkdtemp(path.join(tmpdir(), 'tutti-bench-'));
-  const children: Child[] = [];
-  const secret = createSecret();
-  await using cache = await openCache({ directory: path.join(directory, 'host') });
-  await using library = new TrackLibrary({ cache: async () => cache, variant: 'auto' });
-  const host = await startHost({
-    name: 'bench',
-    secret,
-    port: 0,
-    clockPort: 0,
-    maxNodes: 256,
-    onHostGone: 'stop',
-    library,
-    onEvent: () => undefined,
-  });
-  const invitation = formatInvitation({ host: '127.0.0.1', port: host.port, secret });
-  const start = (file: string, parameters: readonly string[]): Child => {
-    const environment = { ...process.env, HOME: directory };
-    const child = spawn(process.execPath, [file, ...parameters], {
-      stdio: ['ignore', 'pipe', 'ignore'],
-      env: environment,
-      cwd: directory,
-    });
-    children.push(child);
-    return child;
+  const [rounds, seconds] = [Number(values.rounds), Number(values.seconds)];
+  const parts: Readonly<Record<string, () => Promise<void>>> = {
+    commands: () => onStage((stage) => commands(stage, rounds)),
+    late: () => onStage((stage) => lateJoins(stage, rounds)),
+    clocks: () => onStage((stage) => clocks(stage, Number(values.clocks), seconds)),
+    async decoders() {
+      for (const count of values.decoders.split(',')) await onStage((stage) => decoders(stage, Number(count), seconds));
+    },
+    transfer: () => onStage((stage) => transfer(stage, Number(values.megabytes))),
   };
-  try {
-    await use({
-      host,
-      keys: new PartyKeys(secret),
-      invitation,
-      directory,
-      start,
-      join: (name) =>
-        start(launcher, ['join', invitation, '--name', name, '--output', 'null', '--json', '--cache', path.join(directory, name)]),
-    });
-  } finally {
-    await host.close();
-    for (const child of children) child.kill('SIGKILL');
-    await rm(directory, { recursive: true, force: true });
+  for (const name of values.parts.split(',')) {
+    const part = parts[name];
+    if (part === undefined) throw new Error(`there is no part ${name}: choose of ${Object.keys(parts).join(', ')}`);
+    await part();
   }
 }
 
 /** From a command at the host to the instant at which its line begins on every node, tracks prepared and caches warm. */
-async function commands({ host, join, keys }: Stage, rounds: number): Promise<void> {
+async function commands({ host, join, keys, until, within }: Stage, rounds: number): Promise<void> {
   using observer = await observe({ port: host.port, keys, ...piece });
-  const nodes = ['one', 'two'].map((name) => join(name));
-  await until(host, () => host.view.members.filter(({ report }) => report?.isClockReady === true).length >= nodes.length);
+  for (const name of ['one', 'two']) join(name);
+  await until('the clocks of two nodes', clocksAreReady(2));
   await host.add(album, 'bench');
-  await until(host, () => host.view.queue[0]?.status === 'ready');
+  await until('the first track', isFirstReady);
   const times: number[] = [];
-  for (let round = 0; round < rounds; round++) {
+  for (let round = 0; round <= rounds; round++) {
     const line = observer.nextLine();
     const atUs = monotonicUs();
     await host.command({ kind: 'play' });
-    times.push(((await line).t0Us - atUs) / 1000);
-    await delay(300);
+    const { t0Us } = await within('a line', line);
+    // The first time the nodes opened the track, which they do as soon as they have it.
+    if (round > 0) times.push((t0Us - atUs) / 1000);
+    await delay(pauseMs);
     const stopped = observer.nextLine();
     await host.command({ kind: 'stop' });
-    await stopped;
-    await delay(300);
+    await within('the end', stopped);
+    await delay(pauseMs);
   }
-  print('command to sound, two nodes', `p50 ${quantile(times, 0.5).toFixed(0)} ms, p95 ${quantile(times, 0.95).toFixed(0)} ms`);
+  print('command to sound, two nodes', inMs(times));
 }
 
 /** From a node's welcome to its first frame in step, its cache warm. */
-async function lateJoins({ host, join, keys }: Stage, rounds: number): Promise<void> {
+async function lateJoins({ host, join, keys, until, within }: Stage, rounds: number): Promise<void> {
   using _observer = await observe({ port: host.port, keys, ...piece });
   await host.add(album, 'bench');
-  await until(host, () => host.view.queue[0]?.status === 'ready');
+  await until('the first track', isFirstReady);
   await host.command({ kind: 'play' });
   const times: number[] = [];
   for (let round = 0; round <= rounds; round++) {
-    const child = join('late');
-    const joinedMs = Number((await event(child, 'joined'))['atMs']);
-    const playingMs = Number((await event(child, 'playing'))['atMs']);
+    // As long as the track plays on, its successor is not what a late node waits for.
+    if (host.view.queue.every(({ status }) => status !== 'ready')) await host.add(album, 'bench');
+    const node = join('late');
+    const [joined, playing] = await within('a late node', Promise.all([node.event('joined'), node.event('playing')]));
     // The first one filled the cache.
-    if (round > 0) times.push(playingMs - joinedMs);
-    child.kill('SIGKILL');
+    if (round > 0) times.push(Number(playing['atMs']) - Number(joined['atMs']));
+    await node.kill();
   }
-  print('late join to sound, warm', `p50 ${quantile(times, 0.5).toFixed(0)} ms, p95 ${quantile(times, 0.95).toFixed(0)} ms`);
+  print('late join to sound, warm', inMs(times));
 }
 
 /** Processes that only keep time: their error against the clock that they share with the host. */
-async function clocks({ host, invitation, start }: Stage, count: number, seconds: number): Promise<void> {
+async function clocks({ invitation, start, within }: Stage, count: number, seconds: number): Promise<void> {
   const file = fileURLToPath(new URL('./party/clock-node.ts', import.meta.url));
   const errors: number[] = [];
-  for (let index = 0; index < count; index++) {
-    start(file, [invitation]).stdout.on('data', (chunk: Buffer) => {
-      for (const line of chunk.toString().split('\n')) if (line !== '') errors.push(Number(line));
+  const ready = Array.from({ length: count }, () => {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    start(file, [invitation]).onLine((line) => {
+      errors.push(Number(line));
+      resolve();
     });
-  }
-  await until(host, () => host.view.members.length === count);
-  // The first seconds are those of the starts.
-  await delay(seconds * 500);
+    return promise;
+  });
+  await within(`${count} clocks`, Promise.all(ready));
   errors.length = 0;
-  const before = process.cpuUsage();
-  await delay(seconds * 1000);
-  const { system, user } = process.cpuUsage(before);
-  const cpu = (100 * (system + user)) / (seconds * 1e6);
+  const cpu = await cpuOf(() => delay(seconds * 1000));
   print(
     `${count} clocks`,
-    `map error p50 ${quantile(errors, 0.5)} µs, p95 ${quantile(errors, 0.95)} µs of ${errors.length}; host ${cpu.toFixed(1)} % of a core`,
+    `map error p50 ${quantile(errors, 0.5)} µs, p95 ${quantile(errors, 0.95)} µs of ${errors.length}; ${cpu}`,
   );
 }
 
 /** Nodes that decode and render: whether any of them is interrupted. */
-async function decoders({ host, join }: Stage, count: number, seconds: number): Promise<void> {
+async function decoders({ host, join, until }: Stage, count: number, seconds: number): Promise<void> {
   for (let index = 0; index < count; index++) join(`node-${index}`);
-  await until(
-    host,
-    () => host.view.members.length === count && host.view.members.every(({ report }) => report?.isClockReady === true),
-  );
+  await until(`the clocks of ${count} nodes`, clocksAreReady(count));
   await host.add(album, 'bench');
-  await until(host, () => host.view.queue[0]?.status === 'ready');
+  await until('the first track', isFirstReady);
   await host.command({ kind: 'play' });
-  const before = process.cpuUsage();
-  await delay(seconds * 1000);
-  const { system, user } = process.cpuUsage(before);
+  await until('sound everywhere', ({ members }) => members.every(({ report }) => report?.alignP95Us !== undefined));
+  const cpu = await cpuOf(() => delay(seconds * 1000));
   const reports = host.view.members.flatMap(({ report }) => (report === undefined ? [] : [report]));
   const underruns = reports.reduce((sum, report) => sum + report.underruns, 0);
-  const aligned = reports.flatMap(({ alignP95Us }) => (alignP95Us === undefined ? [] : [alignP95Us]));
-  const cpu = ((100 * (system + user)) / (seconds * 1e6)).toFixed(1);
-  print(
-    `${count} decoding nodes`,
-    `${underruns} underruns, worst alignment p95 ${Math.max(...aligned).toFixed(0)} µs; host ${cpu} % of a core`,
-  );
+  const worstUs = Math.max(...reports.map(({ alignP95Us }) => alignP95Us ?? Number.NaN));
+  print(`${count} decoding nodes`, `${underruns} underruns, worst alignment p95 ${worstUs.toFixed(0)} µs; ${cpu}`);
 }
 
 /** From adding a track to four nodes having all of it, hashes checked. */
-async function transfer({ directory, host, join }: Stage, megabytes: number): Promise<void> {
-  const nodes = ['a', 'b', 'c', 'd'];
-  for (const name of nodes) join(name);
-  await until(host, () => host.view.members.length === nodes.length);
+async function transfer({ directory, host, join, until }: Stage, megabytes: number): Promise<void> {
+  const names = ['a', 'b', 'c', 'd'];
+  for (const name of names) join(name);
+  await until('four nodes', ({ members }) => members.length === names.length);
   const file = path.join(directory, 'large.flac');
   await writeFile(file, randomBytes(megabytes * 1e6));
   await host.add([file], 'bench');
-  await until(host, () => host.view.queue[0]?.hash !== undefined);
+  await until('its hash', ({ queue }) => queue[0]?.hash !== undefined);
   const startedMs = performance.now();
-  await until(host, () => host.view.queue[0]?.status === 'ready');
-  const rate = (megabytes * nodes.length) / ((performance.now() - startedMs) / 1000);
-  print(`${megabytes} MB to four nodes`, `${rate.toFixed(0)} MB/s together`);
+  const cpu = await cpuOf(() => until('the transfer', isFirstReady));
+  const rate = (megabytes * names.length) / ((performance.now() - startedMs) / 1000);
+  print(`${megabytes} MB to four nodes`, `${rate.toFixed(0)} MB/s together; ${cpu}`);
 }
 
-async function until(host: Host, isReached: () => boolean): Promise<void> {
-  const { promise, resolve } = Promise.withResolvers<void>();
-  const check = (): void => void (isReached() && resolve());
-  using _change = host.onChange(check);
-  check();
-  await promise;
+function clocksAreReady(count: number): (view: SessionView) => boolean {
+  return ({ members }) => members.filter(({ report }) => report?.isClockReady === true).length >= count;
 }
 
-/** The next JSON event of this name. */
-async function event(child: Child, name: string): Promise<Readonly<Record<string, unknown>>> {
-  return new Promise((resolve) => {
-    let text = '';
-    const listen = (chunk: Buffer): void => {
-      text += chunk.toString();
-      for (const line of text.split('\n').slice(0, -1)) {
-        const told = JSON.parse(line) as Readonly<Record<string, unknown>>;
-        if (told['event'] !== name) continue;
-        child.stdout.off('data', listen);
-        resolve(told);
-        return;
-      }
-    };
-    child.stdout.on('data', listen);
-  });
+function isFirstReady({ queue }: SessionView): boolean {
+  return queue[0]?.status === 'ready';
 }
 
+/** What this process, the host, spends meanwhile. */
+async function cpuOf(use: () => Promise<unknown>): Promise<string> {
+  const before = process.cpuUsage();
+  const startedMs = performance.now();
+  await use();
+  const { system, user } = process.cpuUsage(before);
+  return `host ${((system + user) / 10 / (performance.now() - startedMs)).toFixed(1)} % of a core`;
+}
+
+function inMs(times: readonly number[]): string {
+  return `p50 ${quantile(times, 0.5).toFixed(0)} ms, p95 ${quantile(times, 0.95).toFixed(0)} ms of ${times.length}`;
+}
+
+/** The value that this share of all does not exceed. */
 function quantile(values: readonly number[], share: number): number {
   const sorted = values.toSorted((a, b) => a - b);
-  return sorted[Math.min(sorted.length - 1, Math.floor(share * sorted.length))] ?? Number.NaN;
+  return sorted[Math.max(0, Math.ceil(share * sorted.length) - 1)] ?? Number.NaN;
 }
 
 function print(what: string, result: string): void {

@@ -57,6 +57,7 @@ async function pack(folder: string): Promise<string> {
   symlinkSync(target, path.join(stage, 'node_modules', description.name));
   compile(target);
   rewriteUrls(target);
+  if (folder === 'packages/decode') await joinDecodeThread(target);
   if (folder === 'apps/player') await bundleCommand(target);
   description.exports = Object.fromEntries(Object.entries(description.exports).map(([name, entry]) => [name, distEntry(entry)]));
   description.files = ['dist', 'bin', 'wasm', 'demo', 'LICENSE*', 'NOTICE*'].filter(
@@ -95,6 +96,17 @@ function rewriteUrls(target: string): void {
   for (const name of readdirSync(bin)) {
     rewrite(path.join(bin, name), (text) => text.replaceAll(/'\.\.\/src\/([^']+)\.ts'/g, "'../dist/$1.js'"));
   }
+}
+
+/**
+ * The decode thread in one file: finding twenty modules takes about as long as the thread itself. Apart stay the class of its errors,
+ * which reader modules throw too, and what it loads only when it needs it.
+ */
+async function joinDecodeThread(target: string): Promise<void> {
+  const file = path.join(target, 'dist/worker.js');
+  const build = await rolldown({ input: file, platform: 'node', external: [/\/decode-error\.js$/, /\/opus-packet-decoder\.js$/] });
+  await build.write({ file });
+  await build.close();
 }
 
 /**

@@ -163,9 +163,12 @@ async function status(): Promise<SessionView> {
 async function look(endMs: number): Promise<number> {
   let worstUs = 0;
   do {
-    const { state } = await status();
+    const { queue, state } = await status();
     const members = await nodesOf(home);
-    if (state !== 'playing') surprises.push(`the party is ${state} although it was told to play`);
+    if (state !== 'playing') {
+      const waiting = queue.map(({ label, status }) => `${label} ${status}`).join(', ');
+      surprises.push(`the party is ${state} although it was told to play: ${waiting}`);
+    }
     if (members.length !== 3) surprises.push(`${members.length} of 3 nodes are there`);
     for (const { name, report } of members) {
       const alignmentUs = report?.alignP95Us;

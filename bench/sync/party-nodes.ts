@@ -1,5 +1,6 @@
 import { execFile, spawn, type ChildProcess } from 'node:child_process';
 import { createInterface } from 'node:readline';
+import { setTimeout } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { endAll, failed, nodeCount, type Players, type Take } from './players.ts';
 
@@ -39,6 +40,7 @@ export async function startParty({ rig, wavPath }: Take): Promise<Players> {
   return {
     async begin() {
       await ctl('add', wavPath);
+      while (!(await ctl('status')).includes('"status":"ready"')) await setTimeout(200);
       await ctl('play');
     },
     async report() {

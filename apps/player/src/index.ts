@@ -8,7 +8,8 @@ export { openCache, type Cache, type CacheOptions, type Logger } from './compose
 export { openMedia, type OpenMediaOptions, type VariantChoice } from './media/open-media.ts';
 export { planWarm, type WarmPlan, type WarmPlanOptions } from './media/warm-plan.ts';
 export type { WarmProgress } from './media/warm-progress.ts';
-export { warm, type WarmOptions, type WarmReport, type WarmVariants } from './media/warm.ts';
+export type { WarmReport, WarmVariants } from './media/warm-source.ts';
+export { warm, type WarmOptions } from './media/warm.ts';
 export { expandSources } from './media/expand-sources.ts';
 export { SourceError, type SourceErrorCode } from './media/source-error.ts';
 export { Engine, type EngineOptions } from './engine/engine.ts';

@@ -1,10 +1,8 @@
 import { startOrigin, type Origin } from '@tutti/fixtures';
-import { openHls, type HlsEvent, type OpenHlsOptions } from '@tutti/hls';
+import { openHls, ThroughputEstimator, type HlsEvent, type OpenHlsOptions } from '@tutti/hls';
 import { openCache } from '../src/compose.ts';
 import { Track } from '../src/engine/track.ts';
 import { temporaryHome } from './run-tutti.ts';
-
-const signal = AbortSignal.timeout(50_000);
 
 /** A track as it was heard. */
 export interface Played {
@@ -15,10 +13,27 @@ export interface Played {
   readonly events: readonly HlsEvent[];
 }
 
+/** A line that is slow and fast in turn, each time that somebody asks: the rung changes at every segment. */
+class FickleLine extends ThroughputEstimator {
+  #askedCount = 0;
+
+  override get bitsPerSecond(): number {
+    this.#askedCount += 1;
+    return this.#askedCount % 2 === 1 ? 1 : 1e9;
+  }
+}
+
+/** Options with which the rung changes at every segment. */
+export function fickle() {
+  return { throughput: new FickleLine(), rule: { dwellSeconds: 0 } };
+}
+
 /** The fixtures' media behind a real origin, played through the engine's track. */
 export class HlsStage implements AsyncDisposable {
   readonly origin: Origin;
   readonly #home: Awaited<ReturnType<typeof temporaryHome>>;
+  /** Ends a test that hangs while it can still clean up. */
+  readonly #signal = AbortSignal.timeout(50_000);
   #cacheCount = 0;
 
   private constructor(origin: Origin, home: Awaited<ReturnType<typeof temporaryHome>>) {
@@ -35,6 +50,7 @@ export class HlsStage implements AsyncDisposable {
     path: string,
     { startSeconds = 0, ...options }: Partial<OpenHlsOptions> & { startSeconds?: number } = {},
   ): Promise<Played> {
+    const signal = this.#signal;
     await using cache = await openCache({ directory: this.#home.file(`cache-${this.#cacheCount++}`) });
     const url = this.origin.url(path);
     const events: HlsEvent[] = [];
@@ -42,7 +58,7 @@ export class HlsStage implements AsyncDisposable {
     const hooks = { onEvent: (event: HlsEvent) => void events.push(event) };
     await using source = await openHls({ url, asset, client: cache.client, signal, hooks, ...options });
     await using track = await Track.open(source, { startSeconds, signal });
-    return { ...(await readTrack(track)), events };
+    return { ...(await readTrack(track, signal)), events };
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -51,7 +67,7 @@ export class HlsStage implements AsyncDisposable {
   }
 }
 
-async function readTrack(track: Track): Promise<Omit<Played, 'events'>> {
+async function readTrack(track: Track, signal: AbortSignal): Promise<Omit<Played, 'events'>> {
   const pieces: Float32Array[] = [];
   const jumps: (readonly [number, number])[] = [];
   const into = new Float32Array(8192);

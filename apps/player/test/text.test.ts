@@ -44,9 +44,9 @@ describe('sources and settings on disk', () => {
 
   test('a folder becomes its audio files in natural order, sub-folders included', async () => {
     await mkdir(path.join(folder, 'more'));
-    for (const name of ['10.flac', '2.mp3', 'cover.jpg', 'more/1.ogg']) await writeFile(path.join(folder, name), '');
+    for (const name of ['10.flac', '2.mp3', 'cover.jpg', 'more/1.opus']) await writeFile(path.join(folder, name), '');
     const names = (await expandSources([folder])).map((file) => path.relative(folder, file));
-    expect(names).toEqual(['2.mp3', '10.flac', path.join('more', '1.ogg')]);
+    expect(names).toEqual(['2.mp3', '10.flac', path.join('more', '1.opus')]);
   });
 
   test('a .m3u becomes its entries, relative to where it lies; URLs stay', async () => {

@@ -3,28 +3,15 @@ import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fixturePath, provenanceRuns } from '@tutti/fixtures';
-import { ThroughputEstimator } from '@tutti/hls';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { hasFfmpeg } from '../../../fixtures/test/require-ffmpeg.ts';
-import { HlsStage } from './hls-stage.ts';
-
-/** A line that is slow and fast in turn, each time that somebody asks: the rung changes at every segment. */
-class FickleLine extends ThroughputEstimator {
-  #askedCount = 0;
-
-  override get bitsPerSecond(): number {
-    this.#askedCount += 1;
-    return this.#askedCount % 2 === 1 ? 1 : 1e9;
-  }
-}
+import { fickle, HlsStage } from './hls-stage.ts';
 
 let stage: HlsStage;
 beforeEach(async () => {
   stage = await HlsStage.open();
 });
 afterEach(() => stage[Symbol.asyncDispose]());
-
-const fickle = () => ({ throughput: new FickleLine(), rule: { dwellSeconds: 0 } });
 
 function putLadder(path: string, rungs: readonly (readonly [codecs: string, uri: string])[]): void {
   const lines = rungs.flatMap(([codecs, uri], index) => [`#EXT-X-STREAM-INF:BANDWIDTH=${index + 1}0000,CODECS="${codecs}"`, uri]);

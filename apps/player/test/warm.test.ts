@@ -158,27 +158,70 @@ describe('HLS', () => {
 });
 
 describe('--max-bytes', () => {
-  test('is never exceeded; what is missing is named, the exit code is 2, and more room completes it', async () => {
+  const usedBytes = async (): Promise<number> => {
+    const result = await runTutti(['cache', 'usage', '--cache', home.file('cache'), '--json'], { home: home.directory });
+    return Number(result.events()[0]!['bytes']);
+  };
+
+  test('is never exceeded: the first source is finished first, what the second lacks is named, and more room completes it', async () => {
     putSegments(origin, 'a', { count: 10, length: 100_000 });
     putSegments(origin, 'b', { count: 10, length: 100_000 });
-    const [a, b] = [origin.url('/a/list.m3u8'), origin.url('/b/list.m3u8')];
-    const result = await warm(2, a, b, '--max-bytes', '1500000');
-    const [usage] = (
-      await runTutti(['cache', 'usage', '--cache', home.file('cache'), '--json'], { home: home.directory })
-    ).events();
-    expect(usage!['bytes']).toBeLessThanOrEqual(1_500_000);
-    const reports = new Map(named(result, 'warmed').map((report) => [report['source'], report]));
-    const incomplete = [...reports.values()].filter((report) => report['isComplete'] !== true);
-    expect(incomplete.length).toBeGreaterThan(0);
-    for (const report of incomplete) {
-      expect(report).toMatchObject({ isOutOfRoom: true, code: 'assets/no-space' });
-      expect(report['missing']).toHaveLength(10 - Number(report['doneResources']));
-    }
-    const before = Number(reports.get(a)!['doneBytes']) + Number(reports.get(b)!['doneBytes']);
+    const [a, b] = ['a', 'b'].map((name) => {
+      // 25 kB a second for four seconds.
+      origin.put(`/${name}.m3u8`, `#EXTM3U\n#EXT-X-STREAM-INF:BANDWIDTH=200000\n${name}/list.m3u8\n`);
+      return origin.url(`/${name}.m3u8`);
+    }) as [string, string];
+    const limit = ['--max-bytes', '1500000'];
+    const planned = await warm(2, a, b, ...limit, '--dry-run');
+    const result = await warm(2, a, b, ...limit);
+    expect(await usedBytes()).toBeLessThanOrEqual(1_500_000);
+    // The dry run that comes after it and the one before it say what the job did.
+    expect(named(planned, 'planned').map(({ isOutOfRoom }) => isOutOfRoom)).toEqual([false, true]);
+    expect(named(await warm(2, a, b, ...limit, '--dry-run'), 'planned')).toMatchObject([
+      { isOutOfRoom: false, missingBytes: 0 },
+      { isOutOfRoom: true },
+    ]);
+    const [first, second] = named(result, 'warmed');
+    expect(first).toMatchObject({ source: a, isComplete: true, isOutOfRoom: false, missing: [] });
+    expect(second).toMatchObject({ source: b, isComplete: false, isOutOfRoom: true, code: 'assets/no-space' });
+    expect(second!['missing']).toHaveLength(10 - Number(second!['doneResources']));
     const [done] = named(await warm(0, a, b), 'done');
     expect(done).toMatchObject({ complete: 2 });
     // What was begun is kept, too.
-    expect(done!['networkBytes']).toBeLessThanOrEqual(2_000_000 - before);
+    expect(done!['networkBytes']).toBeLessThanOrEqual(1_000_000 - Number(second!['doneBytes']));
+  });
+
+  test('six files that come at once and cannot all stay: the first ones stay whole, and of each other one it is told what is missing', async () => {
+    const urls = Array.from({ length: 6 }, (_, index) => {
+      origin.put(`/${index}.mp3`, noise(`${index}`, MIB));
+      return origin.url(`/${index}.mp3`);
+    });
+    // Nobody is done before all have begun.
+    using gate = origin.gate('.mp3', MIB / 2);
+    const running = start(...urls, '--max-bytes', '4000000');
+    while (asked(/mp3$/).length < 6) await setImmediate();
+    gate.release();
+    const result = await running.result;
+    expect(result.code, result.stderr).toBe(2);
+    const reports = named(result, 'warmed');
+    expect(reports.map(({ isComplete, source }) => [source, isComplete])).toEqual(urls.map((url, index) => [url, index < 3]));
+    expect(await usedBytes()).toBeLessThanOrEqual(4_000_000);
+    expect(reports[3]).toMatchObject({ isOutOfRoom: true, code: 'assets/no-space', totalBytes: MIB });
+    expect(reports[3]!['missing']).toEqual([`${urls[3]}: ${MIB - Number(reports[3]!['doneBytes'])} of ${MIB} bytes`]);
+    for (const index of [4, 5]) {
+      expect(reports[index]).toMatchObject({ isOutOfRoom: true, missing: [`${urls[index]}: all of it`], doneBytes: 0 });
+    }
+    expect(named(result, 'progress').at(-1)).toMatchObject({ doneSources: 6, totalSources: 6 });
+  });
+
+  test('a later source that was whole before stays so', async () => {
+    putSegments(origin, 'a', { count: 10, length: 100_000 });
+    putSegments(origin, 'c', { count: 5, length: 100_000 });
+    const [a, c] = [origin.url('/a/list.m3u8'), origin.url('/c/list.m3u8')];
+    await warm(0, c);
+    const [first, second] = named(await warm(2, a, c, '--max-bytes', '1000000'), 'warmed');
+    expect(first).toMatchObject({ source: a, isComplete: false, isOutOfRoom: true });
+    expect(second).toMatchObject({ source: c, isComplete: true, networkBytes: 0 });
   });
 });
 

@@ -1,3 +1,5 @@
+import { getCompileCacheDir } from 'node:module';
+import path from 'node:path';
 import { MessageChannel, Worker, type MessagePort } from 'node:worker_threads';
 import { DecodeError } from './decode-error.ts';
 import type { DecodeSpec } from './decode-spec.ts';
@@ -55,6 +57,7 @@ export class DecodeWorker implements AsyncDisposable {
       workerData: setup,
       transferList: [port2],
       name: 'tutti-decode',
+      env: threadEnvironment(),
     });
     this.#worker.unref();
     this.#worker.on('error', (error) => (this.#crash = asError(error)));
@@ -179,6 +182,12 @@ export class DecodeWorker implements AsyncDisposable {
     if (this.#isClosing) return new DecodeError('decode/closed', `${operation}: the decode worker was closed`);
     return new DecodeError('decode/trap', `${operation}: the decode worker stopped unexpectedly`, { cause: this.#crash });
   }
+}
+
+/** A process that turned the compile cache on did so for itself only: through the environment its threads have it too. */
+function threadEnvironment(): NodeJS.ProcessEnv {
+  const directory = getCompileCacheDir();
+  return directory === undefined ? process.env : { ...process.env, NODE_COMPILE_CACHE: path.dirname(directory) };
 }
 
 function asError(error: unknown): Error {

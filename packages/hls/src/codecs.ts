@@ -8,8 +8,8 @@ export type CodecSupport =
   | { readonly kind: 'no-audio' };
 
 const LOSSLESS = /^(?:flac|alac)$/iu;
-/** AAC-LC (also its MPEG-2 name), MP3 under its three names, Vorbis. Not HE-AAC (40.5, 40.29), which would sound dull. */
-const LOSSY = /^(?:mp4a|mp4a\.40\.0?2|mp4a\.40\.34|mp4a\.6[69b]|mp4a\.67|\.?mp3|vorbis)$/iu;
+/** AAC-LC (also its MPEG-2 name), HE-AAC (40.5) and its version 2 (40.29), MP3 under its three names, Opus, Vorbis. Not xHE-AAC (40.42). */
+const LOSSY = /^(?:mp4a|mp4a\.40\.0?[25]|mp4a\.40\.29|mp4a\.40\.34|mp4a\.6[69b]|mp4a\.67|\.?mp3|opus|vorbis)$/iu;
 const NOT_AUDIO = /^(?:avc[1-4]|hvc1|hev1|dvh[1e]|dva[1v]|dvav|av01|vp0?[89]|mp4v|jpeg|stpp|wvtt|tx3g)(?:\..*)?$/iu;
 
 /** Judges a CODECS attribute. A variant is played if any of its audio codecs is decoded. */

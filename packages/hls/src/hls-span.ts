@@ -16,6 +16,7 @@ export interface HlsSpanOptions extends Pick<
   readonly offsetSeconds: number;
   /** Discontinuity sequence number of its segments (RFC 8216, 6.2.1): timestamps start anew with each. */
   readonly timeline: number;
+  readonly opening?: MediaSpan | undefined;
   /** Length of all parts, in seconds. */
   readonly durationSeconds: number;
   /** Whether the span may end before its last part: its length is then unknown until it is sealed. */
@@ -27,6 +28,7 @@ export class HlsSpan implements MediaSpan {
   readonly startSeconds: number;
   readonly offsetSeconds: number;
   readonly timeline: number;
+  readonly opening: MediaSpan | undefined;
   readonly isGap = false;
   /** A seek opens other spans. */
   readonly isSeekable = false;
@@ -39,6 +41,7 @@ export class HlsSpan implements MediaSpan {
     this.startSeconds = options.startSeconds;
     this.offsetSeconds = options.offsetSeconds;
     this.timeline = options.timeline;
+    this.opening = options.opening;
     this.hint = options.hint;
     this.#options = options;
     this.#durationSeconds = options.mayEndEarly ? undefined : options.durationSeconds;

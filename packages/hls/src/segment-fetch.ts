@@ -10,7 +10,7 @@ import { HlsError, publicUrl } from './hls-error.ts';
 import type { KeyRing } from './keys.ts';
 import { implicitIv } from './playlist/segment-key.ts';
 import type { RunBody } from './run-body.ts';
-import { withPatience } from './segment-patience.ts';
+import { FIRST_REST_MS, Rests, withPatience } from './segment-patience.ts';
 
 export interface SegmentFetcherOptions {
   readonly asset: Asset;
@@ -20,6 +20,8 @@ export interface SegmentFetcherOptions {
   readonly throughput: ThroughputEstimator;
   /** How long a segment that fails is asked for again while it is played, once one has come, in milliseconds. */
   readonly patienceMs: number;
+  /** How long it is let rest after its first failure, in milliseconds. Default 1000. */
+  readonly firstRestMs?: number;
   readonly identityQuery?: readonly string[] | undefined;
   readonly onRequest: () => void;
   readonly onBytes: (byteCount: number) => void;
@@ -43,6 +45,7 @@ type BodyOpener = Pick<HttpClient, 'open'>;
 /** Segments and init sections through the cache: one download each, decrypted on the way to the disk. */
 export class SegmentFetcher {
   readonly #options: SegmentFetcherOptions;
+  readonly #rests = new Rests();
   #hasDelivered = false;
   /** Counts what it asks for. Absent: offline. */
   readonly opener: BodyOpener | undefined;
@@ -81,7 +84,13 @@ export class SegmentFetcher {
    * download failed with: `HlsError` `hls/segment-missing` for a 404. Offline and not whole: `assets/not-cached`.
    */
   async acquire(target: FetchTarget, options: AcquireOptions): Promise<ResourceLease> {
+    if (options.priority === 'demand') this.urge(target);
     return this.#acquire(target, options);
+  }
+
+  /** Somebody waits for a target: if it failed and is let rest, it is asked for again now. */
+  urge(target: FetchTarget): void {
+    this.#rests.cut(this.keyOf(target).relPath);
   }
 
   /** Makes sure that a target is stored whole; gives its length in bytes. What changes meanwhile is fetched again, once. */
@@ -129,10 +138,12 @@ export class SegmentFetcher {
 
   #producer(opener: BodyOpener, target: FetchTarget, { onFetched, priority }: CompleteOptions): Producer {
     return async (resource, signal) => {
+      const { firstRestMs = FIRST_REST_MS } = this.#options;
       const patienceMs = this.#hasDelivered && priority !== 'warm' ? this.#options.patienceMs : 0;
+      const rest = (restMs: number): Promise<void> => this.#rests.take(this.keyOf(target).relPath, { restMs, signal });
       try {
         const fill = (): Promise<CommittedResource> => this.#fill(resource, { opener, target, priority, signal, onFetched });
-        const filled = await withPatience(fill, { patienceMs, signal });
+        const filled = await withPatience(fill, { patienceMs, firstRestMs, rest });
         this.#hasDelivered = true;
         return filled;
       } catch (error) {

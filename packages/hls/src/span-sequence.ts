@@ -47,7 +47,7 @@ export class SpanSequence {
   /** The variant that takes over where the present span was cut short. */
   #successor: LoadedVariant | undefined;
   readonly #playHead = new PlayHead();
-  #isBuffering = false;
+  #waitsFor: MediaSegment | undefined;
 
   constructor(options: SpanSequenceOptions) {
     this.#options = options;
@@ -160,6 +160,7 @@ export class SpanSequence {
       startSeconds,
       offsetSeconds: Math.max(0, seconds - startSeconds),
       timeline: firstSegment.discontinuitySequence,
+      opening: this.#opening(variant, { firstSegment, hint }),
       durationSeconds: endSeconds - startSeconds,
       mayEndEarly: variants.canSwitch,
       acquire: async (target, isDemanded, signal) =>
@@ -174,6 +175,40 @@ export class SpanSequence {
     });
   }
 
+  /** The first segment of a timeline by itself, for whoever enters it further on. */
+  #opening(
+    { playlist, stretches }: LoadedVariant,
+    { firstSegment, hint }: { readonly firstSegment: MediaSegment; readonly hint: MediaHint },
+  ): MediaSpan | undefined {
+    const { fillGate, label, lookAhead } = this.#options;
+    const timeline = firstSegment.discontinuitySequence;
+    const index = playlist.segments.findIndex((segment) => segment.discontinuitySequence === timeline && !segment.isGap);
+    const segment = playlist.segments[index];
+    if (segment === undefined || segment === firstSegment || !this.#canHave(segment)) return undefined;
+    const parts: FeedPart[] = [{ target: segmentTarget(segment), segment }];
+    const stretch = stretches.find(({ end }) => index < end);
+    const initOwner = playlist.segments[stretch?.first ?? index] ?? segment;
+    if (segment.map !== undefined) parts.unshift({ target: initTarget(segment.map, initOwner), segment: undefined });
+    return new HlsSpan({
+      label,
+      hint: formatByName(segment) ?? hint,
+      lookAhead,
+      playHead: new PlayHead(),
+      fillGate,
+      parts,
+      leadingParts: parts.length,
+      startSeconds: segment.startSeconds,
+      offsetSeconds: 0,
+      timeline,
+      durationSeconds: segment.durationSeconds,
+      mayEndEarly: false,
+      acquire: (target, isDemanded, signal) => this.#acquire(target, isDemanded, signal),
+      endsBefore: () => Promise.resolve(false),
+      onWaiting: () => {},
+      onAcquired: () => {},
+    });
+  }
+
   /** Offline only what is stored can be had; a start without its pre-roll is better than none. */
   #canHave(segment: MediaSegment | undefined): boolean {
     const { fetcher } = this.#options;
@@ -185,11 +220,13 @@ export class SpanSequence {
   }
 
   #waiting(segment: MediaSegment | undefined): void {
-    if (this.#isBuffering === (segment !== undefined)) return;
-    this.#isBuffering = segment !== undefined;
-    const { emit } = this.#options;
-    if (segment === undefined) emit({ type: 'playing' });
-    else emit({ type: 'buffering', positionBytes: undefined, startSeconds: segment.startSeconds });
+    const before = this.#waitsFor;
+    if (segment === before) return;
+    this.#waitsFor = segment;
+    const { emit, fetcher } = this.#options;
+    if (segment === undefined) return emit({ type: 'playing' });
+    fetcher.urge(segmentTarget(segment));
+    if (before === undefined) emit({ type: 'buffering', positionBytes: undefined, startSeconds: segment.startSeconds });
   }
 }
 

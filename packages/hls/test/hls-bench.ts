@@ -64,6 +64,11 @@ export class HlsBench implements AsyncDisposable {
     return source;
   }
 
+  /** Something that is closed with the bench. */
+  keep<Value extends AsyncDisposable>(value: Value): Value {
+    return this.#owned.use(value);
+  }
+
   /** Closes what was opened before, whose playlists are stored then, and opens the presentation at `path` from the cache alone. */
   async openOffline(path: string, options: Partial<OpenHlsOptions> = {}): Promise<HlsSource> {
     for (const source of this.#opened.splice(0)) await source.close();

@@ -21,6 +21,25 @@ describe('a media playlist as input', () => {
     expect(source.counters).toEqual({ networkBytes: Buffer.concat(segments).length, cachedBytes: 0, requestCount: 6 });
   });
 
+  it('entered in the middle, offers the first segment by itself, and fetches it only when it is read', async () => {
+    const segments = putClear(bench.origin, 'a');
+    const source = await bench.open('/a/list.m3u8');
+    for await (const { opening } of source.spans({ startSeconds: 1 })) expect(opening).toBeUndefined();
+    for await (const span of source.spans({ startSeconds: 13 })) {
+      expect(span).toMatchObject({ startSeconds: 8, timeline: 0, opening: { startSeconds: 0, offsetSeconds: 0, timeline: 0 } });
+      expect(bench.paths).toEqual(['/a/list.m3u8']);
+      await using reading = new SpanReading(span.opening!);
+      expect(await reading.end()).toEqual(segments[0]);
+    }
+    expect(bench.paths).toEqual(['/a/list.m3u8', '/a/s0.ts']);
+    await source.fill();
+    const offline = await bench.openOffline('/a/list.m3u8');
+    for await (const { opening } of offline.spans({ startSeconds: 13 })) expect(opening).toBeDefined();
+    const asset = bench.keep(await bench.store.asset(bench.origin.url('/a/list.m3u8')));
+    await asset.discard(asset.key('segments', bench.origin.url('/a/s0.ts')));
+    for await (const { opening } of offline.spans({ startSeconds: 13 })) expect(opening).toBeUndefined();
+  });
+
   it('plays the same bytes offline after the origin is gone, and asks only for the playlist when it is back', async () => {
     const segments = putClear(bench.origin, 'a');
     await readAll(await bench.open('/a/list.m3u8'));

@@ -1,5 +1,10 @@
+import { setImmediate } from 'node:timers/promises';
 import { createHttpClient } from '@tutti/net';
-import { afterEach, beforeEach, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { ThroughputEstimator } from '../src/index.ts';
+import type { FetchTarget } from '../src/fetch-target.ts';
+import { KeyRing } from '../src/keys.ts';
+import { SegmentFetcher } from '../src/segment-fetch.ts';
 import { HlsBench, putClear, readAll, SpanReading } from './hls-bench.ts';
 
 let bench: HlsBench;
@@ -19,8 +24,79 @@ it('a segment that fails is asked for again while its reader waits, with few req
   bench.origin.configure({ ...refusing, faultTimes: 2 });
   expect(await readAll(await bench.open('/a/list.m3u8', { client }))).toEqual(Buffer.concat(segments));
   expect(bench.paths.filter((path) => path === '/a/s2.ts')).toHaveLength(3);
-  const waited = bench.events.findIndex((event) => event.type === 'buffering' && event.startSeconds === 8);
-  expect(bench.events[waited + 1]).toEqual({ type: 'playing' });
+});
+
+it('whoever waits for a segment that fails is told so, and that it goes on', async () => {
+  await using client = createHttpClient({ retry: { maxRetries: 0 } });
+  const segments = putClear(bench.origin, 'a', 4);
+  bench.origin.configure(refusing);
+  const source = await bench.open('/a/list.m3u8', { client });
+  const told = (): readonly string[] =>
+    bench.events.map(({ type }) => type).filter((type) => type === 'buffering' || type === 'playing');
+  for await (const span of source.spans({ startSeconds: 0 })) {
+    await using reading = new SpanReading(span);
+    await reading.reached(segments[0]!.length + segments[1]!.length);
+    // The reader tells where it stands on another line than the bytes: what it says comes by and by.
+    while (told().at(-1) !== 'buffering') await setImmediate();
+    bench.origin.configure({ faultEvery: 0 });
+    expect(await reading.end()).toEqual(Buffer.concat(segments));
+    while (told().at(-1) !== 'playing') await setImmediate();
+  }
+  expect(told()).toEqual(told().map((_, index) => (index % 2 === 0 ? 'buffering' : 'playing')));
+});
+
+describe('a segment that is let rest after a failure', () => {
+  /** Longer than any test. */
+  const aDayMs = 86_400_000;
+
+  /** A fetcher that has delivered once, and is patient from then on. */
+  async function patientFetcher(): Promise<{ readonly fetcher: SegmentFetcher; readonly target: FetchTarget }> {
+    const segments = putClear(bench.origin, 'a', 4);
+    const asset = bench.keep(await bench.store.asset(bench.origin.url('/a/list.m3u8')));
+    const client = bench.keep(createHttpClient({ retry: { maxRetries: 0 } }));
+    const cache = { asset, client, onRequest: () => {} };
+    const fetcher = new SegmentFetcher({
+      ...cache,
+      keys: new KeyRing(cache),
+      throughput: new ThroughputEstimator(),
+      patienceMs: 2 * aDayMs,
+      firstRestMs: aDayMs,
+      onBytes: () => {},
+    });
+    const target = (index: number): FetchTarget => ({
+      name: `segment ${index}`,
+      uri: bench.origin.url(`/a/s${index}.ts`),
+      range: undefined,
+      key: undefined,
+      mediaSequence: index,
+    });
+    expect(await fetcher.complete(target(0), { priority: 'demand' })).toBe(segments[0]!.length);
+    return { fetcher, target: target(2) };
+  }
+
+  it('is asked for at once when somebody demands it anew', async () => {
+    const { fetcher, target } = await patientFetcher();
+    bench.origin.configure({ ...refusing, faultTimes: 1 });
+    const ahead = await fetcher.acquire(target, { priority: 'prefetch' });
+    const isCommitted = (): boolean => ahead.resource.state === 'committed';
+    while (!isCommitted()) {
+      await (await fetcher.acquire(target, { priority: 'demand' })).release();
+      await setImmediate();
+    }
+    await ahead.release();
+    expect(bench.paths.filter((path) => path === '/a/s2.ts')).toHaveLength(2);
+  });
+
+  it('is not asked for again because somebody fetches it ahead as well, and its rest ends with the last who wants it', async () => {
+    const { fetcher, target } = await patientFetcher();
+    bench.origin.configure(refusing);
+    const leases = [await fetcher.acquire(target, { priority: 'prefetch' })];
+    while (bench.paths.at(-1) !== '/a/s2.ts') await setImmediate();
+    await bench.origin.idle();
+    for (let count = 0; count < 20; count += 1) leases.push(await fetcher.acquire(target, { priority: 'prefetch' }));
+    await Promise.all(leases.map((lease) => lease.release()));
+    expect(bench.paths.filter((path) => path === '/a/s2.ts')).toHaveLength(1);
+  });
 });
 
 it('when patience ends the reader fails with what the origin said, after everything before it', async () => {

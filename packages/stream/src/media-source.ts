@@ -17,6 +17,12 @@ export interface MediaSpan {
    * join by them and not by what the playlist says. `undefined` where there are none.
    */
   readonly timeline?: number;
+  /**
+   * A short span at the beginning of the timeline, where this one begins further on: what is listed of a beginning is right, what is
+   * listed behind it has errors that add up, so the two timestamps together tell where this span lies. `undefined` where it begins
+   * there itself, or where the beginning cannot be had.
+   */
+  readonly opening?: MediaSpan | undefined;
   /** No media here: silence of `durationSeconds`. `openReader` must not be called. */
   readonly isGap: boolean;
   /** Whether the decoder may seek by frame inside the span. */

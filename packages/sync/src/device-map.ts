@@ -1,4 +1,4 @@
-import { fitLine, quantile, type Line } from './line-fit.ts';
+import { fitFloor, quantile, type Line } from './line-fit.ts';
 import type { LocalUs } from './units.ts';
 
 /** One observation of the output: `deviceFrame` was heard, or will be, at `localUs`, as far as its poll could tell. */
@@ -12,22 +12,15 @@ export interface DeviceSample {
 export interface DeviceStep {
   /** How much later (positive) or earlier every frame sounds from now on, in microseconds. */
   readonly byUs: number;
-  /** When it was noticed. */
-  readonly atUs: LocalUs;
 }
 
 export interface DeviceMapOptions {
   /** The device's nominal rate in frames per second. */
   readonly sampleRate: number;
-  /** Frames per device callback; a lasting shift of at least this much is a step. */
-  readonly quantumFrames: number;
+  /** A shift of at least this many frames that five observations agree on is a step at once; a smaller one after three seconds. */
+  readonly stepFrames: number;
   /** How far back observations count. Default 20 s. */
   readonly windowUs?: number;
-  /**
-   * Which part of the observations is believed to be on time, 0 to 1. Default 0.1: a poll sees a callback late, never early. A source
-   * whose time stamps err in both directions wants 0.5.
-   */
-  readonly envelope?: number;
   readonly onStep?: (step: DeviceStep) => void;
 }
 
@@ -42,18 +35,31 @@ interface Residual {
   readonly lateUs: number;
 }
 
+/** An observation that does not lie on the line, and how much later it is. */
+interface Shifted {
+  readonly sample: DeviceSample;
+  readonly shiftUs: number;
+}
+
 const binUs = 500_000;
 const maxSamplesPerBin = 128;
 const readySamples = 8;
 const readySpanSeconds = 0.2;
-/** A shift counts as a step once this many observations in a row agree on it. */
+/** A shift of a quantum counts as a step once this many observations in a row agree on it. */
 const stepSamples = 5;
+/** A smaller one, of at least so much, once for so long no observation was on time, and the earliest of both halves agree. */
+const smallStepUs = 1000;
+const smallStepSpanUs = 3_000_000;
+const smallStepNoiseUs = 300;
+/** The part of a bin's observations that is believed to be on time: a poll sees a callback late, never early. */
+const onTime = 0.05;
 /** Assumed jitter of one bin's envelope, and how far crystals stray from their nominal rate. */
 const binNoiseUs = 20;
 const crystalPpm = 100;
 
 /**
- * Local time ⇄ device frame, fitted to noisy observations: the lower envelope of each half second, and a line through those. Until
+ * Local time ⇄ device frame, fitted to noisy observations: the earliest of each half second, and a line along the floor of
+ * those: half seconds in which a busy machine saw every callback late do not lift it. Until
  * enough time has been seen, the line leans towards the nominal rate. Fed by an output for as long as it plays.
  */
 export class DeviceMap {
@@ -62,7 +68,9 @@ export class DeviceMap {
   #anchor: DeviceSample | undefined;
   #bins: Bin[] = [];
   /** Observations in a row that lie a step beside the line. */
-  #shifted: { readonly sample: DeviceSample; readonly shiftUs: number }[] = [];
+  #shifted: Shifted[] = [];
+  /** Observations in a row that came late by less than that. */
+  #late: Shifted[] = [];
   #prior = { slope: 0, slopeDeviation: crystalPpm };
   #line: Line | undefined;
   #isStale = false;
@@ -70,7 +78,7 @@ export class DeviceMap {
 
   constructor(options: DeviceMapOptions) {
     const { onStep, ...rest } = options;
-    this.#options = { windowUs: 20_000_000, envelope: 0.1, ...rest };
+    this.#options = { windowUs: 20_000_000, ...rest };
     this.#onStep = onStep;
   }
 
@@ -104,12 +112,15 @@ export class DeviceMap {
     if (Math.abs(shiftUs) < this.#stepUs) {
       this.#shifted = [];
       this.#keep(residual, sample.localUs);
+      if (shiftUs < smallStepUs) this.#late = [];
+      else this.#late.push({ sample, shiftUs });
+      if (isSmallStep(this.#late)) this.#reanchor(this.#late);
       return;
     }
     // A device that stumbles again has not come to rest yet.
     if (Math.abs(shiftUs - (this.#shifted.at(-1)?.shiftUs ?? shiftUs)) >= this.#stepUs) this.#shifted = [];
     this.#shifted.push({ sample, shiftUs });
-    if (this.#shifted.length >= stepSamples) this.#reanchor(sample.localUs);
+    if (this.#shifted.length >= stepSamples) this.#reanchor(this.#shifted);
   }
 
   /** The local time at which a device frame sounds, in whole microseconds; `undefined` until ready. */
@@ -135,16 +146,16 @@ export class DeviceMap {
     this.#anchor = undefined;
     this.#bins = [];
     this.#shifted = [];
+    this.#late = [];
     this.#line = undefined;
     this.#lastFrame = Number.NEGATIVE_INFINITY;
   }
 
   get #stepUs(): number {
-    return (this.#options.quantumFrames / this.#options.sampleRate) * 1e6;
+    return (this.#options.stepFrames / this.#options.sampleRate) * 1e6;
   }
 
-  #reanchor(atUs: LocalUs): void {
-    const moved = this.#shifted;
+  #reanchor(moved: readonly Shifted[]): void {
     const lastFrame = this.#lastFrame;
     this.reset();
     this.#lastFrame = lastFrame;
@@ -152,7 +163,7 @@ export class DeviceMap {
     for (const { sample } of moved) this.#keep(this.#residualOf(sample), sample.localUs);
     this.#refit();
     const shiftsUs = moved.map(({ shiftUs }) => shiftUs);
-    this.#onStep?.({ byUs: quantile(shiftsUs, this.#options.envelope), atUs });
+    this.#onStep?.({ byUs: quantile(shiftsUs, onTime) });
   }
 
   #keep(residual: Residual, localUs: LocalUs): void {
@@ -188,13 +199,21 @@ export class DeviceMap {
     const points = this.#bins.map(({ samples }) => {
       const seconds = samples.reduce((sum, sample) => sum + sample.seconds, 0) / samples.length;
       const flat = samples.map((sample) => sample.lateUs - slope * (sample.seconds - seconds));
-      return { x: seconds, y: quantile(flat, this.#options.envelope), weight: samples.length };
+      return { x: seconds, y: quantile(flat, onTime), weight: samples.length };
     });
-    this.#line = fitLine(points, { ...this.#prior, noise: binNoiseUs, slopeLimit: 3 * crystalPpm });
+    this.#line = fitFloor(points, { ...this.#prior, noise: binNoiseUs, slopeLimit: 3 * crystalPpm });
   }
 
   #rememberRate(): void {
     if (this.#line === undefined) return;
     this.#prior = { slope: this.#line.slope, slopeDeviation: Math.max(1, this.#line.slopeDeviation) };
   }
+}
+
+function isSmallStep(late: readonly Shifted[]): boolean {
+  const [first, last] = [late[0], late.at(-1)];
+  if (first === undefined || last === undefined || last.sample.localUs - first.sample.localUs < smallStepSpanUs) return false;
+  const earliest = (part: readonly Shifted[]): number => part.reduce((least, { shiftUs }) => Math.min(least, shiftUs), Infinity);
+  const half = Math.floor(late.length / 2);
+  return Math.abs(earliest(late.slice(0, half)) - earliest(late.slice(half))) < smallStepNoiseUs;
 }

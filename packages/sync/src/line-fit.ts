@@ -5,12 +5,12 @@ interface Point {
   readonly weight: number;
 }
 
-/** What is believed about the slope before any point is seen, and the jitter of a point of average weight. */
+/** What is believed about the slope before any point is seen, and how the points scatter. */
 interface Prior {
   readonly slope: number;
   /** Standard deviation of the belief. */
   readonly slopeDeviation: number;
-  /** Standard deviation of one point, in units of y. */
+  /** Standard deviation of one point of average weight that is no outlier, in units of y. */
   readonly noise: number;
   /** No slope is steeper, whatever the points say. Default: none. */
   readonly slopeLimit?: number;
@@ -21,20 +21,45 @@ export interface Line {
   readonly slope: number;
   /** Standard deviation of the slope, given the prior's noise. */
   readonly slopeDeviation: number;
-  /** Standard deviation of the points around the line. */
+  /** Standard deviation of the points around the line, as far as they are trusted. */
   readonly deviation: number;
   readonly at: (x: number) => number;
 }
 
-/** The weighted least-squares line through at least one point, with a Gaussian prior on its slope. */
-export function fitLine(points: readonly Point[], prior: Prior): Line {
+/** Rounds of reweighting: each halves about what is left of the outliers' pull. */
+const rounds = 12;
+
+/**
+ * The line along the floor of at least one point: most points lie near it, the others above, some far above, and hardly one far below.
+ * Weighted least squares with a Gaussian prior on the slope; beginning from the lowest points, each round trusts a point less the farther
+ * it lies from the line of the round before (Cauchy weights, with the prior's noise as their scale).
+ */
+export function fitFloor(points: readonly Point[], prior: Prior): Line {
+  const scale = points.length / sum(points, (point) => point.weight);
+  const { slope, noise } = prior;
+  const heights = points.map(({ x, y }) => y - slope * x).sort((a, b) => a - b);
+  // The second lowest: a single point far below is an error of its own.
+  const lowest = heights[Math.min(1, heights.length - 1)] ?? 0;
+  let at = (x: number): number => lowest + slope * x;
+  for (let round = 1; ; round += 1) {
+    const trusted = points.map((point) => ({
+      ...point,
+      weight: (scale * point.weight) / (1 + ((point.y - at(point.x)) / noise) ** 2),
+    }));
+    const line = fitLine(trusted, prior);
+    if (round === rounds) return line;
+    at = line.at;
+  }
+}
+
+/** The least-squares line with a Gaussian prior on its slope; a point of weight 1 has the prior's noise. */
+function fitLine(points: readonly Point[], prior: Prior): Line {
   const total = sum(points, (point) => point.weight);
   const meanX = sum(points, (point) => point.weight * point.x) / total;
   const meanY = sum(points, (point) => point.weight * point.y) / total;
-  const scale = points.length / total;
   const precision = (prior.noise / prior.slopeDeviation) ** 2;
-  const squares = sum(points, (point) => scale * point.weight * (point.x - meanX) ** 2) + precision;
-  const products = sum(points, (point) => scale * point.weight * (point.x - meanX) * (point.y - meanY)) + precision * prior.slope;
+  const squares = sum(points, (point) => point.weight * (point.x - meanX) ** 2) + precision;
+  const products = sum(points, (point) => point.weight * (point.x - meanX) * (point.y - meanY)) + precision * prior.slope;
   const { slopeLimit = Number.POSITIVE_INFINITY } = prior;
   const slope = Math.max(-slopeLimit, Math.min(slopeLimit, products / squares));
   const at = (x: number): number => meanY + slope * (x - meanX);

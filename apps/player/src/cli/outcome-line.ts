@@ -32,6 +32,6 @@ export function markOf({ queue, state }: SessionView): string {
 function nowLine(view: SessionView): string {
   const now = nowOf(view);
   if (now !== undefined) return `${markOf(view)} ${now.label} ${formatTime(now.seconds)}`;
-  const awaited = view.queue.find(({ status }) => status === 'transferring');
+  const awaited = view.queue.find(({ status }) => status === 'transferring' || status === 'ready');
   return awaited === undefined ? `■ ${view.queue.length} in the queue` : `■ waiting for ${awaited.label}`;
 }

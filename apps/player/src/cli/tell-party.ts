@@ -103,6 +103,10 @@ export function tellHost(event: HostEvent, reporter: Reporter): void {
     case 'fetched':
       reporter.event('fetched', { source: event.label });
       return;
+    case 'unanswered':
+      reporter.line(`no node is ready to play ${event.label} yet: it begins as soon as one is`);
+      reporter.event('unanswered', { source: event.label });
+      return;
     case 'failed':
       reporter.error(event.error);
       reporter.event('track-failed', { source: event.label, code: codeOf(event.error) });

@@ -2,7 +2,8 @@ import { monitorEventLoopDelay } from 'node:perf_hooks';
 import type { Cache } from '../compose.ts';
 import { sourceLabel } from '../media/source-label.ts';
 import type { WarmPlan } from '../media/warm-plan.ts';
-import { warm, type WarmReport, type WarmVariants } from '../media/warm.ts';
+import type { WarmReport, WarmVariants } from '../media/warm-source.ts';
+import { warm } from '../media/warm.ts';
 import { codeOf, describeError } from './describe-error.ts';
 import { exitCodes } from './exit-codes.ts';
 import { keepHeapLean } from './lean-heap.ts';
@@ -99,7 +100,9 @@ async function plan({ bad, urls }: WarmSources, options: WarmCommandOptions, ses
     signal,
   });
   for (const each of plans) tellPlan(each, reporter);
-  const known = plans.filter(({ error, missing }) => error === undefined && missing.length === 0).length;
+  const known = plans.filter(
+    ({ error, isOutOfRoom, missing }) => error === undefined && isOutOfRoom !== true && missing.length === 0,
+  ).length;
   const failed = plans.length + bad.length - known;
   reporter.event('done', { planned: known, failed });
   if (failed > 0) process.exitCode = known > 0 ? exitCodes.partial : exitCodes.failed;
@@ -111,10 +114,11 @@ function tellPlan({ error, ...plan }: WarmPlan, reporter: Reporter): void {
     reporter.line(`✗ ${plan.source}: ${describeError(error)}`);
     return;
   }
-  const { cachedBytes, cachedResources, missing, missingBytes, source, totalResources } = plan;
+  const { cachedBytes, cachedResources, isOutOfRoom, missing, missingBytes, source, totalResources } = plan;
   const cached = `${cachedResources} of ${totalResources} parts cached (${formatBytes(cachedBytes)})`;
   const rest =
     missingBytes === undefined ? 'it is not known how much there is to fetch' : `about ${formatBytes(missingBytes)} to fetch`;
-  reporter.result(`${source}: ${cached}, ${rest}`);
+  const room = isOutOfRoom === true ? '; there is not room for all of it: raise --max-bytes or remove something' : '';
+  reporter.result(`${source}: ${cached}, ${rest}${room}`);
   for (const part of missing) reporter.line(`    missing ${part}`);
 }

@@ -24,11 +24,23 @@ const timestampWrapSeconds = 2 ** 33 / 90_000;
 
 /**
  * Places spans on the track by the timestamps in their media, relative to the first span of each timeline: playlists round
- * durations, media do not. Only where there are no timestamps, or where a track is entered in the middle, the playlist is believed.
+ * durations, media do not. Only where there are no timestamps, or where a timeline is entered in the middle and its beginning cannot
+ * be had, the playlist is believed.
  */
 export class SpanPlacement {
   /** Media time of the track's second 0, by timeline; at most one entry per discontinuity that was met. */
   readonly #origins = new Map<number, number>();
+
+  /** Whether it is known where spans of this timeline belong. */
+  knows(timeline: number): boolean {
+    return this.#origins.has(timeline);
+  }
+
+  /** Takes note of the span that a timeline begins with, without placing it. */
+  learn({ info: { firstTimestampSeconds }, span: { startSeconds, timeline } }: Pick<PlacedSpan, 'span' | 'info'>): void {
+    if (timeline === undefined || firstTimestampSeconds === undefined) return;
+    this.#origins.set(timeline, firstTimestampSeconds - startSeconds);
+  }
 
   place({ followsSeconds, info, span, wantedSeconds = span.startSeconds + span.offsetSeconds }: PlacedSpan): Placement {
     const { firstTimestampSeconds, sampleRate } = info;

@@ -27,6 +27,12 @@ export interface TrackOptions {
   readonly signal?: AbortSignal;
 }
 
+/**
+ * A few kilobytes take well under a second on any line that could play, and a thread some seconds to start on a machine that is busy:
+ * longer is an outage, and not worth waiting for.
+ */
+const originPatienceMs = 15_000;
+
 /** Assumed for a gap before any sound: the CD's format. */
 const defaultFormat: PcmFormat = { sampleRate: 44_100, channelCount: 2 };
 
@@ -259,9 +265,11 @@ export class Track implements AsyncDisposable {
 
   async #openSpan(span: MediaSpan, signal: AbortSignal): Promise<OpenSpan> {
     if (span.isGap) return gapSpan(span, this.#current?.format ?? defaultFormat);
+    // What is fetched for the span is on its way while its place is found out.
     const reader = span.openReader(this.#worker.doorbell);
     let stream: DecodeStream | undefined;
     try {
+      if (span.opening !== undefined) await this.#learnOrigin(span.opening, signal);
       stream = await this.#worker.open(reader.spec, { signal });
       const { sampleRate } = stream.info;
       const offsetFrames = Math.round(span.offsetSeconds * sampleRate);
@@ -274,6 +282,21 @@ export class Track implements AsyncDisposable {
       await stream?.close();
       await reader.release();
       throw error;
+    }
+  }
+
+  /** Reads the first timestamp of a timeline that is entered further on. Without it the playlist has to be believed. */
+  async #learnOrigin(opening: MediaSpan, signal: AbortSignal): Promise<void> {
+    if (opening.timeline === undefined || this.#spanPlacement.knows(opening.timeline)) return;
+    const reader = opening.openReader(this.#worker.doorbell);
+    const patience = AbortSignal.any([signal, AbortSignal.timeout(originPatienceMs)]);
+    try {
+      await using stream = await this.#worker.open(reader.spec, { signal: patience });
+      this.#spanPlacement.learn({ span: opening, info: stream.info });
+    } catch {
+      signal.throwIfAborted();
+    } finally {
+      await reader.release();
     }
   }
 

@@ -6,7 +6,7 @@ import { sourceLabel } from './source-label.ts';
 
 /** Files that a folder contributes to a queue. */
 const audioExtensions = new Set(
-  '.aac .aif .aifc .aiff .alac .caf .flac .m4a .m4b .mka .mp1 .mp2 .mp3 .mp4 .oga .ogg .ts .wav .webm'.split(' '),
+  '.aac .aif .aifc .aiff .alac .caf .flac .m2ts .m4a .m4b .mka .mp1 .mp2 .mp3 .mp4 .oga .ogg .opus .ts .wav .webm'.split(' '),
 );
 /** A queue longer than this is more likely a mistake than a party. */
 const maxEntries = 100_000;

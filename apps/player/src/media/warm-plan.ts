@@ -2,7 +2,8 @@ import type { FillPlan } from '@tutti/hls';
 import type { Cache } from '../compose.ts';
 import { openHlsUrl, pathOf } from './open-media.ts';
 import { sourceLabel } from './source-label.ts';
-import { distinct, type WarmVariants } from './warm.ts';
+import type { WarmVariants } from './warm-source.ts';
+import { distinct } from './warm.ts';
 
 export interface WarmPlanOptions {
   readonly cache: Cache;
@@ -21,6 +22,8 @@ export interface WarmPlan extends FillPlan {
   readonly source: string;
   /** Why nothing can be said; `undefined` when nothing was thrown. */
   readonly error: unknown;
+  /** Whether the cache's limit leaves too little room for it, behind what comes first; `undefined` where sizes are not known. */
+  readonly isOutOfRoom: boolean | undefined;
 }
 
 /**
@@ -28,14 +31,42 @@ export interface WarmPlan extends FillPlan {
  * never begun not even the length is known. Failures are in the plans; abort rejects with the signal's reason.
  */
 export async function planWarm(sources: readonly string[], options: WarmPlanOptions): Promise<readonly WarmPlan[]> {
-  const plans: WarmPlan[] = [];
-  for (const source of distinct(sources)) {
+  const plans: Omit<WarmPlan, 'isOutOfRoom'>[] = [];
+  const wanted = distinct(sources);
+  for (const source of wanted) {
     options.signal?.throwIfAborted();
     const plan = await planOne(source, options).catch((error: unknown) => ({ ...nothingKnown, error }));
     options.signal?.throwIfAborted();
     plans.push({ error: undefined, ...plan, source: sourceLabel(source) });
   }
-  return plans;
+  const room = await roomFor(wanted, options.cache);
+  return inOrder(plans, room);
+}
+
+/** Most bytes that the sources may have together: everything else but what is pinned makes room. */
+async function roomFor(sources: readonly string[], { store }: Cache): Promise<number> {
+  const { maxBytes } = await store.usage();
+  if (maxBytes === undefined) return Infinity;
+  const { assetId } = await import('@tutti/assets');
+  const wanted = new Set(sources.map((source) => assetId(source)));
+  const others = (await store.list()).filter(({ id, isPinned }) => isPinned && !wanted.has(id));
+  return others.reduce((room, { bytes }) => room - bytes, maxBytes);
+}
+
+/** Gives the room to the first source first, as `warm` does; what is whole keeps its own. */
+function inOrder(plans: readonly Omit<WarmPlan, 'isOutOfRoom'>[], room: number): readonly WarmPlan[] {
+  const isWhole = ({ missingBytes, error }: Omit<WarmPlan, 'isOutOfRoom'>): boolean => missingBytes === 0 && error === undefined;
+  let leftBytes: number | undefined = plans.reduce((left, plan) => left - (isWhole(plan) ? plan.cachedBytes : 0), room);
+  let isFull = false;
+  return plans.map((plan) => {
+    if (isWhole(plan)) return { ...plan, isOutOfRoom: false };
+    if (isFull) return { ...plan, isOutOfRoom: true };
+    if (leftBytes === Infinity) return { ...plan, isOutOfRoom: false };
+    leftBytes =
+      leftBytes === undefined || plan.missingBytes === undefined ? undefined : leftBytes - plan.cachedBytes - plan.missingBytes;
+    isFull = leftBytes !== undefined && leftBytes < 0;
+    return { ...plan, isOutOfRoom: leftBytes === undefined ? undefined : isFull };
+  });
 }
 
 const nothingKnown: FillPlan = {

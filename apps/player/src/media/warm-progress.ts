@@ -57,6 +57,11 @@ export class WarmTally {
     this.#tell();
   }
 
+  /** What was done has made room for another source. */
+  sourceUndone(): void {
+    this.#doneSources -= 1;
+  }
+
   #add(progress: SourceProgress, sign: 1 | -1): void {
     this.#doneBytes += sign * progress.doneBytes;
     this.#totalBytes += sign * (progress.totalBytes ?? 0);

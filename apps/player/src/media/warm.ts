@@ -1,14 +1,10 @@
-import { AssetError, type Asset } from '@tutti/assets';
+import { AssetError } from '@tutti/assets';
 import type { HttpClient, HttpRequest } from '@tutti/net';
-import type { FillReport, TransferLimit } from '@tutti/stream';
+import type { TransferLimit } from '@tutti/stream';
 import type { Cache } from '../compose.ts';
 import { otherWriter } from './cache-writer.ts';
-import { openMedia, type VariantChoice } from './open-media.ts';
-import { sourceLabel } from './source-label.ts';
-import { WarmTally, type SourceProgress, type WarmProgress } from './warm-progress.ts';
-
-/** Which variants of an HLS presentation to fetch: one of them, as `openMedia` chooses it, or all. */
-export type WarmVariants = VariantChoice | 'all';
+import { WarmTally, type WarmProgress } from './warm-progress.ts';
+import { WarmSource, type WarmReport, type WarmVariants } from './warm-source.ts';
 
 export interface WarmOptions {
   readonly cache: Cache;
@@ -24,23 +20,9 @@ export interface WarmOptions {
   readonly pins?: boolean;
   /** Called whenever something has come, which is often. */
   readonly onProgress?: (progress: WarmProgress) => void;
-  /** Called when a source is over. */
+  /** Called when a source is over, in the order given. */
   readonly onReport?: (report: WarmReport) => void;
   readonly signal?: AbortSignal;
-}
-
-/** What became of one source. */
-export interface WarmReport extends FillReport {
-  /** As it may be shown: a URL without query and credentials. */
-  readonly source: string;
-  /** Why the source could not be opened or finished; `undefined` when nothing was thrown. */
-  readonly error: unknown;
-  /** Whether only the cache's limit keeps it from being complete: with more room, the same job goes on. */
-  readonly isOutOfRoom: boolean;
-  readonly isPinned: boolean;
-  readonly networkBytes: number;
-  readonly cachedBytes: number;
-  readonly requestCount: number;
 }
 
 const DEFAULT_CONCURRENCY = 6;
@@ -49,47 +31,97 @@ const DEFAULT_CONCURRENCY = 6;
  * Fetches everything that playing the sources would need: many at once under one limit, the first of them first, and all of
  * it behind what plays through the same client. A source that is named twice is fetched once. Reports in the order given.
  *
- * Failures are in the reports, never thrown, and stop no other source. Nothing of this job makes room for the rest of it: once
- * the cache's limit is reached, what is missing is found out without the network. Abort rejects with the signal's reason; what
- * was fetched until then stays and is not fetched again. Rejects with `assets/locked` when another process writes this cache,
- * so that nothing could be kept.
+ * Failures are in the reports, never thrown, and stop no other source. Nothing of this job makes room for what comes after it: when
+ * the cache's limit is reached, the sources are finished one by one in the order given, what was fetched of later ones making room,
+ * the last first; from the first that does not fit on, what is missing is found out without the network. Abort rejects with the
+ * signal's reason; what was fetched until then stays and is not fetched again. Rejects with `assets/locked` when another process
+ * writes this cache, so that nothing could be kept.
  */
 export async function warm(sources: readonly string[], options: WarmOptions): Promise<readonly WarmReport[]> {
-  const { cache, concurrency = DEFAULT_CONCURRENCY, onProgress, onReport, signal } = options;
-  signal?.throwIfAborted();
-  await checkWritable(cache);
-  const { SharedTransferLimit } = await import('@tutti/stream');
-  const limit = new SharedTransferLimit(concurrency);
-  const wanted = distinct(sources);
-  const tally = new WarmTally(wanted.length, onProgress);
-  const reports: WarmReport[] = [];
-  const held: Asset[] = [];
-  const online = { ...cache, client: cache.client && atWarmPriority(cache.client) };
-  const offline = { ...cache, client: undefined };
-  let isFull = false;
-  const queue = wanted.entries();
-  const work = async (): Promise<void> => {
-    for (const [index, source] of queue) {
-      const report = await warmOne(source, {
-        ...options,
-        cache: isFull ? offline : online,
-        limit: limit.ranked(index),
-        held,
-        onFill: tally.follow(),
-      });
-      isFull ||= report.isOutOfRoom;
-      reports[index] = report;
-      tally.sourceDone();
-      onReport?.(report);
-    }
-  };
-  try {
+  options.signal?.throwIfAborted();
+  await checkWritable(options.cache);
+  await using job = new WarmJob(distinct(sources), options);
+  return job.run();
+}
+
+class WarmJob implements AsyncDisposable {
+  readonly #options: WarmOptions;
+  readonly #online: Cache;
+  readonly #offline: Cache;
+  readonly #sources: readonly WarmSource[];
+  readonly #tally: WarmTally;
+  /** What became of the sources, as far as is known. */
+  readonly #reports: (WarmReport | undefined)[];
+  #toldCount = 0;
+
+  constructor(sources: readonly string[], options: WarmOptions) {
+    const { cache, onProgress } = options;
+    this.#options = options;
+    this.#online = { ...cache, client: cache.client && atWarmPriority(cache.client) };
+    this.#offline = { ...cache, client: undefined };
+    this.#tally = new WarmTally(sources.length, onProgress);
+    this.#sources = sources.map((source) => new WarmSource(source, { ...options, onFill: this.#tally.follow() }));
+    this.#reports = sources.map(() => undefined);
+  }
+
+  async run(): Promise<readonly WarmReport[]> {
+    const { concurrency = DEFAULT_CONCURRENCY, signal } = this.#options;
+    const { SharedTransferLimit } = await import('@tutti/stream');
+    const limit = new SharedTransferLimit(concurrency);
+    const shortage = new AbortController();
+    const queue = this.#sources.entries();
+    const work = async (): Promise<void> => {
+      for (const [index, source] of queue) {
+        if (shortage.signal.aborted) return;
+        const how = { cache: this.#online, limit: limit.ranked(index), stop: shortage.signal };
+        const report = await source.attempt(how);
+        if (report?.isOutOfRoom === true) shortage.abort();
+        else if (report !== undefined) this.#settle(index, report);
+      }
+    };
     const outcomes = await Promise.allSettled(Array.from({ length: concurrency }, work));
     for (const outcome of outcomes) if (outcome.status === 'rejected') throw outcome.reason;
-  } finally {
-    await Promise.all(held.map((asset) => asset.close()));
+    if (shortage.signal.aborted) await this.#finishInOrder(limit.ranked(0));
+    signal?.throwIfAborted();
+    return this.#reports.filter((report) => report !== undefined);
   }
-  return reports;
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await Promise.all(this.#sources.map((source) => source.close()));
+  }
+
+  /** There is not room for all: whole sources, the first of them first. */
+  async #finishInOrder(limit: TransferLimit): Promise<void> {
+    let shortOf: unknown;
+    for (const [index, source] of this.#sources.entries()) {
+      if (this.#reports[index] !== undefined) continue;
+      let report = await source.attempt({ cache: shortOf === undefined ? this.#online : this.#offline, limit, shortOf });
+      while (report?.isOutOfRoom === true && shortOf === undefined) {
+        if (await this.#giveUpAfter(index)) report = await source.attempt({ cache: this.#online, limit });
+        else shortOf = report.error;
+      }
+      if (report !== undefined) this.#settle(index, report);
+    }
+  }
+
+  /** Lets the last source behind `index` go of which this job has fetched anything. False when there is none. */
+  async #giveUpAfter(index: number): Promise<boolean> {
+    const last = this.#sources.findLastIndex((source, at) => at > index && source.hasFetched);
+    if (last === -1) return false;
+    if (this.#reports[last] !== undefined) this.#tally.sourceUndone();
+    this.#reports[last] = undefined;
+    await this.#sources[last]?.giveUp();
+    return true;
+  }
+
+  #settle(index: number, report: WarmReport): void {
+    this.#reports[index] = report;
+    this.#tally.sourceDone();
+    for (let next = this.#reports[this.#toldCount]; next !== undefined; next = this.#reports[this.#toldCount]) {
+      this.#toldCount += 1;
+      this.#options.onReport?.(next);
+    }
+  }
 }
 
 /** Throws unless this process may write the cache. */
@@ -128,63 +160,3 @@ function atWarmPriority(client: HttpClient): HttpClient {
     [Symbol.asyncDispose]: () => client[Symbol.asyncDispose](),
   };
 }
-
-interface WarmJob extends WarmOptions {
-  readonly limit: TransferLimit;
-  /** Assets that stay open, and therefore in the cache, until the whole job is over. */
-  readonly held: Asset[];
-  readonly onFill: (progress: SourceProgress) => void;
-}
-
-async function warmOne(source: string, job: WarmJob): Promise<WarmReport> {
-  const { pins = false, signal } = job;
-  signal?.throwIfAborted();
-  const fetched = await fetchOne(source, job).catch((error: unknown) => ({ ...nothingDone, error }));
-  signal?.throwIfAborted();
-  const { stoppedBy, ...report } = fetched;
-  const error = report.error ?? stoppedBy;
-  const isPinned = pins && report.doneResources > 0;
-  if (isPinned) await job.cache.store.setPinned(source, true);
-  return { ...report, source: sourceLabel(source), error, isOutOfRoom: isOverLimit(error), isPinned };
-}
-
-async function fetchOne(source: string, job: WarmJob): Promise<typeof nothingDone> {
-  const { cache, held, language, limit, onFill, signal, untilNow = false, variants = 'auto' } = job;
-  const abort = signal === undefined ? {} : { signal };
-  held.push(await cache.store.asset(source, abort));
-  const opening = await limit.acquire(signal);
-  const variant = variants === 'all' ? 'lowest' : variants;
-  await using media = await openMedia(source, {
-    cache,
-    variant,
-    ...(language === undefined ? {} : { language }),
-    allowsUnfinished: untilNow,
-    ...abort,
-  }).finally(() => opening[Symbol.dispose]());
-  const report = await media.fill({
-    limit,
-    variants: variants === 'all' ? 'all' : 'selected',
-    onProgress: (progress) => onFill({ ...progress, networkBytes: media.counters.networkBytes }),
-    ...abort,
-  });
-  onFill({ ...report, networkBytes: media.counters.networkBytes });
-  return { ...report, ...media.counters, error: undefined };
-}
-
-/** The cache's own limit, as the disk's has a cause of its own. */
-function isOverLimit(error: unknown): boolean {
-  return error instanceof AssetError && error.code === 'assets/no-space' && error.cause === undefined;
-}
-
-const nothingDone: FillReport & Pick<WarmReport, 'error' | 'networkBytes' | 'cachedBytes' | 'requestCount'> = {
-  isComplete: false,
-  missing: [],
-  doneBytes: 0,
-  totalBytes: undefined,
-  doneResources: 0,
-  totalResources: undefined,
-  error: undefined,
-  networkBytes: 0,
-  cachedBytes: 0,
-  requestCount: 0,
-};

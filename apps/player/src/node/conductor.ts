@@ -1,17 +1,11 @@
-import {
-  boundaryUs,
-  lineOfNext,
-  positionAt,
-  sessionUs,
-  sessionUsAt,
-  type NextTrack,
-  type SessionUs,
-  type Timeline,
-} from '@tutti/sync';
+import { boundaryUs, lineOfNext, positionAt, sessionUs, type NextTrack, type SessionUs, type Timeline } from '@tutti/sync';
 import { isReady, nextTrack, type SessionTrack } from '@tutti/sync/protocol';
+import { leadMs } from './command-lead.ts';
+import { MeasuredTracks } from './measured-tracks.ts';
 import { PartyError } from './party-error.ts';
 import type { PartyMemory, Seats } from './party-memory.ts';
 import type { PreparedTrack } from './party-player.ts';
+import { Patience } from './patience.ts';
 import { RollCalls } from './roll-call.ts';
 
 export interface ConductorOptions {
@@ -21,14 +15,10 @@ export interface ConductorOptions {
   readonly nowUs: () => SessionUs;
   /** Runs something once after so many milliseconds, unless disposed before. */
   readonly after: (ms: number, run: () => void) => Disposable;
+  /** A track should begin, and of the nodes that have it none is ready in time. They are asked again; told once for each track. */
+  readonly onUnanswered: (trackId: string) => void;
 }
 
-/** A command takes a moment to every node, and each needs a moment to obey. */
-const LEAD_MS = 60;
-/** A link this slow is not waited for. */
-const MAX_PATH_MS = 500;
-/** Those who have a track wait so long for those who are still fetching it. */
-const START_PATIENCE_MS = 15_000;
 /** So long before its end a track's successor is taken as it is: whoever lacks it joins late. */
 const LAST_CALL_US = 8_000_000;
 /** Longest delay that a timer takes. */
@@ -38,29 +28,32 @@ const MAX_TIMER_MS = 2 ** 31 - 1;
 export class Conductor implements Disposable {
   readonly #options: ConductorOptions;
   readonly #rolls: RollCalls;
-  /** What nodes told of tracks, by track. */
-  readonly #known = new Map<string, PreparedTrack>();
+  readonly #tracks: MeasuredTracks;
+  readonly #patience: Patience;
   #wantsToPlay = false;
   /** Counts what was begun: what is overtaken by something newer is given up. */
   #operation = 0;
-  #isBeginning = false;
+  /** The operation that begins a track, until it has. */
+  #beginningOperation: number | undefined;
   /** The latest attempt to begin a track. */
   #beginning: Promise<void> = Promise.resolve();
   #armingId: string | undefined;
   #timer: Disposable | undefined;
-  /** The track whose laggards are waited for, and the one for which that has ended. */
-  #waitingId: string | undefined;
-  #overdueId: string | undefined;
-  #waiting: Disposable | undefined;
   /** The track that nodes have opened before anybody wanted it. */
   #rehearsedId: string | undefined;
+  /** The track that nobody began in time. */
+  #unansweredId: string | undefined;
 
   constructor(options: ConductorOptions) {
     this.#options = options;
     this.#rolls = new RollCalls(options);
+    this.#tracks = new MeasuredTracks(options.memory);
+    this.#patience = new Patience(options.after, () => this.proceed());
   }
 
-  /** Plays from here on whatever is ready; resumes what was paused. Resolves when what can begin has begun. Throws `party/nothing-to-play`. */
+  /**
+   * Plays from here on whatever is ready; resumes what was paused. Resolves when what can begin has begun, or was not begun in time. Throws `party/nothing-to-play`.
+   */
   async play(): Promise<void> {
     const { state } = this.#options.memory;
     if (state.currentId === undefined && nextTrack(state) === undefined) {
@@ -83,7 +76,7 @@ export class Conductor implements Disposable {
     if (rate === undefined) return;
     const { rateDen, rateNum } = rate;
     if (trackId !== line.trackId) this.#options.memory.apply({ type: 'advanced', trackId });
-    this.#publish({ trackId, hash, frame0: this.#clamp(trackId, frame), t0Us: atUs, rateNum, rateDen, state: 'paused' });
+    this.#publish({ trackId, hash, frame0: this.#tracks.clamp(trackId, frame), t0Us: atUs, rateNum, rateDen, state: 'paused' });
   }
 
   async resume(): Promise<void> {
@@ -94,7 +87,7 @@ export class Conductor implements Disposable {
   async seek(seconds: number): Promise<void> {
     const { currentId, line } = this.#options.memory.state;
     if (currentId === undefined || line === undefined || line.state === 'stopped') throw nothingPlays();
-    await this.#move(this.#clamp(line.trackId, Math.round((seconds * line.rateNum) / line.rateDen)), line.state);
+    await this.#move(this.#tracks.clamp(line.trackId, Math.round((seconds * line.rateNum) / line.rateDen)), line.state);
   }
 
   /** Goes to the next track, or stops where there is none. */
@@ -125,22 +118,13 @@ export class Conductor implements Disposable {
 
   /** A node can begin this track. */
   armed(nodeId: string, trackId: string, prepared: PreparedTrack): void {
-    if (!this.#known.has(trackId)) this.#know(trackId, prepared);
-    else if (prepared.durationFrames !== undefined && this.#durationFrames(trackId) === undefined) {
-      this.measured(trackId, prepared.durationFrames);
-    }
+    if (this.#tracks.opened(trackId, prepared)) this.#placeEnd(trackId);
     this.#rolls.answer(nodeId, trackId, prepared);
   }
 
   /** A node has found the end of a track whose length was unknown: now its successor can follow, and without one the party can end. */
   measured(trackId: string, durationFrames: number): void {
-    const known = this.#known.get(trackId);
-    if (known === undefined || known.durationFrames === durationFrames) return;
-    this.#know(trackId, { ...known, durationFrames });
-    const { line } = this.#options.memory.state;
-    if (line?.trackId !== trackId || line.state !== 'playing') return;
-    if (line.next === undefined) this.#schedule();
-    else this.#publish({ ...line, next: { ...line.next, atFrame: durationFrames } });
+    if (this.#tracks.measured(trackId, durationFrames)) this.#placeEnd(trackId);
   }
 
   /** A node cannot play this track; when nobody can, it is passed over. */
@@ -169,7 +153,7 @@ export class Conductor implements Disposable {
       return;
     }
     if (currentId === undefined) {
-      if (next === undefined || this.#isBeginning || !this.#hasOne(next)) return;
+      if (next === undefined || this.#beginningOperation === this.#operation || !this.#hasOne(next)) return;
       if (this.#wantsToPlay) this.#beginSoon(next);
       else if (isReady(memory.state, next.trackId)) this.#rehearse(next);
     } else if (line?.state === 'playing' && line.trackId === currentId) this.#follow(line, next);
@@ -178,23 +162,14 @@ export class Conductor implements Disposable {
   [Symbol.dispose](): void {
     this.#operation++;
     this.#timer?.[Symbol.dispose]();
-    this.#waiting?.[Symbol.dispose]();
+    this.#patience[Symbol.dispose]();
+    this.#rolls[Symbol.dispose]();
   }
 
   /** Begins when everybody has the track, or when those who have it have waited long enough. */
   #beginSoon(track: SessionTrack): void {
-    const { after, memory } = this.#options;
-    if (isReady(memory.state, track.trackId) || this.#overdueId === track.trackId) {
-      this.#beginning = this.#begin(track);
-      return;
-    }
-    if (this.#waitingId === track.trackId) return;
-    this.#waitingId = track.trackId;
-    this.#waiting?.[Symbol.dispose]();
-    this.#waiting = after(START_PATIENCE_MS, () => {
-      this.#overdueId = track.trackId;
-      this.proceed();
-    });
+    const isReadyNow = isReady(this.#options.memory.state, track.trackId);
+    if (isReadyNow || this.#patience.hasEnded(track.trackId)) this.#beginning = this.#begin(track);
   }
 
   /** Has every node open the track that a command to play would begin, so that the command finds it open. */
@@ -209,19 +184,28 @@ export class Conductor implements Disposable {
     const { hash, trackId } = track;
     if (hash === undefined) return;
     const operation = ++this.#operation;
-    this.#isBeginning = true;
+    this.#beginningOperation = operation;
     try {
       const prepared = await this.#rolls.call(trackId, hash, 0);
       if (operation !== this.#operation) return;
-      if (prepared !== undefined) {
+      if (prepared === undefined) this.#tellUnanswered(track);
+      else {
+        this.#unansweredId = undefined;
         memory.apply({ type: 'advanced', trackId });
         const rate = { rateNum: prepared.sampleRate, rateDen: 1 };
         this.#publish({ trackId, hash, frame0: 0, t0Us: this.#leadUs(prepared.minLeadMs), ...rate, state: 'playing' });
       }
     } finally {
-      if (operation === this.#operation) this.#isBeginning = false;
+      if (operation === this.#beginningOperation) this.#beginningOperation = undefined;
     }
     this.proceed();
+  }
+
+  #tellUnanswered({ hash, trackId }: SessionTrack): void {
+    // Where nobody has the track any more, something else was told.
+    if (hash === undefined || !this.#hasSomebody(hash) || this.#unansweredId === trackId) return;
+    this.#unansweredId = trackId;
+    this.#options.onUnanswered(trackId);
   }
 
   /** Goes on with the current track elsewhere. */
@@ -229,7 +213,6 @@ export class Conductor implements Disposable {
     const { line } = this.#options.memory.state;
     if (line === undefined) throw nothingPlays();
     const operation = ++this.#operation;
-    this.#isBeginning = false;
     const { hash, rateDen, rateNum, trackId } = line;
     const prepared = await this.#rolls.call(trackId, hash, frame);
     if (operation !== this.#operation) return;
@@ -242,7 +225,7 @@ export class Conductor implements Disposable {
     const isOther = line.next !== undefined && line.next.trackId !== next?.trackId;
     if (isOther) this.#publish({ ...line, next: undefined });
     if (next === undefined || next.trackId === this.#armingId || (line.next !== undefined && !isOther)) return;
-    if (this.#durationFrames(line.trackId) === undefined) return;
+    if (this.#tracks.durationFrames(line.trackId) === undefined) return;
     // Once it is part of the line it stays so: who joins meanwhile catches up.
     if (this.#hasOne(next) && (isReady(this.#options.memory.state, next.trackId) || this.#isLastCall(line))) void this.#arm(next);
   }
@@ -254,7 +237,7 @@ export class Conductor implements Disposable {
     try {
       const prepared = await this.#rolls.call(trackId, hash, 0);
       const { line } = memory.state;
-      const durationFrames = line === undefined ? undefined : this.#durationFrames(line.trackId);
+      const durationFrames = line === undefined ? undefined : this.#tracks.durationFrames(line.trackId);
       const isStillNext = nextTrack(memory.state)?.trackId === trackId && line?.state === 'playing';
       if (prepared === undefined || durationFrames === undefined || line === undefined || !isStillNext) return;
       const rate = { rateNum: prepared.sampleRate, rateDen: 1 };
@@ -263,6 +246,15 @@ export class Conductor implements Disposable {
     } finally {
       this.#armingId = undefined;
     }
+  }
+
+  /** The end of a track is known, or known better: its successor begins there. */
+  #placeEnd(trackId: string): void {
+    const { line } = this.#options.memory.state;
+    if (line?.trackId !== trackId || line.state !== 'playing') return;
+    const durationFrames = this.#tracks.durationFrames(trackId);
+    if (line.next === undefined || durationFrames === undefined) this.#schedule();
+    else this.#publish({ ...line, next: { ...line.next, atFrame: durationFrames } });
   }
 
   #publish(line: Omit<Timeline, 'epoch'>): void {
@@ -278,7 +270,7 @@ export class Conductor implements Disposable {
   #schedule(): void {
     this.#timer?.[Symbol.dispose]();
     const { line } = this.#options.memory.state;
-    const endUs = line === undefined ? undefined : this.#endUs(line);
+    const endUs = line === undefined ? undefined : this.#tracks.endUs(line);
     if (endUs === undefined) return;
     const leftUs = endUs - this.#options.nowUs();
     const waitUs = leftUs > LAST_CALL_US ? leftUs - LAST_CALL_US : leftUs;
@@ -288,7 +280,7 @@ export class Conductor implements Disposable {
   #wake(): void {
     const { memory, nowUs } = this.#options;
     const { line } = memory.state;
-    const endUs = line === undefined ? undefined : this.#endUs(line);
+    const endUs = line === undefined ? undefined : this.#tracks.endUs(line);
     if (endUs !== undefined && endUs <= nowUs()) this.#advance();
     else this.#schedule();
     this.proceed();
@@ -318,37 +310,15 @@ export class Conductor implements Disposable {
     }
   }
 
-  #endUs(line: Timeline): SessionUs | undefined {
-    const frames = this.#durationFrames(line.trackId);
-    return boundaryUs(line) ?? (frames === undefined ? undefined : sessionUsAt(line, frames));
-  }
-
   #isLastCall(line: Timeline): boolean {
-    const endUs = this.#endUs(line);
+    const endUs = this.#tracks.endUs(line);
     return endUs !== undefined && endUs - this.#options.nowUs() <= LAST_CALL_US;
   }
 
   /** The session time at which a command given now can be obeyed by everybody. */
   #leadUs(minLeadMs: number): SessionUs {
     const { memory, nowUs } = this.#options;
-    const bounds = memory.state.members.map(({ isConnected, report }) => (isConnected ? (report?.boundUs ?? 0) : 0));
-    const pathMs = Math.min(MAX_PATH_MS, Math.max(0, ...bounds) / 1000);
-    return sessionUs(nowUs() + Math.ceil(Math.max(LEAD_MS + 2 * pathMs, minLeadMs) * 1000));
-  }
-
-  #clamp(trackId: string, frame: number): number {
-    return Math.max(0, Math.min(frame, (this.#durationFrames(trackId) ?? Number.MAX_SAFE_INTEGER) - 1));
-  }
-
-  #durationFrames(trackId: string): number | undefined {
-    return this.#known.get(trackId)?.durationFrames;
-  }
-
-  #know(trackId: string, prepared: PreparedTrack): void {
-    this.#known.set(trackId, prepared);
-    const { durationFrames, sampleRate } = prepared;
-    if (durationFrames === undefined) return;
-    this.#options.memory.apply({ type: 'measured', trackId, durationSeconds: durationFrames / sampleRate });
+    return sessionUs(nowUs() + Math.ceil(leadMs(memory.state.members, minLeadMs) * 1000));
   }
 
   #playingLine(): Timeline {

@@ -3,7 +3,7 @@ import { setImmediate, setTimeout } from 'node:timers/promises';
 import { Lockstep } from '../engine/lockstep/lockstep.ts';
 import { TrackFeed, type PcmTrack } from '../engine/lockstep/track-feed.ts';
 import { Track } from '../engine/track.ts';
-import { monotonicUs } from '../output/monotonic-clock.ts';
+import { monotonicUs } from '@tutti/sync/monotonic';
 import { createNullOutput } from '../output/null.ts';
 import { OutputError } from '../output/output-error.ts';
 import { timedFormat, type TimedOutput } from '../output/timed-output.ts';
@@ -89,7 +89,7 @@ class LockstepPartyPlayer implements PartyPlayer {
       await feed.wait({ fromFrame, toFrame: fromFrame + Math.round(preparedSeconds * feed.sampleRate) }, signal);
     }
     this.#stepSoon();
-    const leadUs = lockstep.shortestLeadUs ?? 0;
+    const leadUs = lockstep.leadUs ?? 0;
     return {
       minLeadMs: Math.ceil(leadUs / 1000) + reactionMs,
       sampleRate: feed.sampleRate,

@@ -1,6 +1,7 @@
 import { SyncError } from '@tutti/sync';
 import type { AttemptLimit, HostMessage, PartyCommand, PartyKeys, PeerMessage } from '@tutti/sync/protocol';
-import { challengePeer, monotonicUs } from '@tutti/sync/transport';
+import { monotonicUs } from '@tutti/sync/monotonic';
+import { challengePeer } from '@tutti/sync/transport';
 import type { HostMembers, PeerLink } from './host-member.ts';
 
 /** Messages of a node that has its place. */

@@ -1,13 +1,12 @@
 import { once } from 'node:events';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import path from 'node:path';
 import { positionAt, sessionUs, SyncError, type AutomationPoint, type SessionUs } from '@tutti/sync';
 import type { MusicalLine } from '@tutti/sync/musical';
 import { AttemptLimit, createNonce, PartyKeys, viewOf, type PartyCommand, type SessionView } from '@tutti/sync/protocol';
-import { acceptLinks, monotonicUs, startClockResponder, type LinkAcceptor, type LinkTiming } from '@tutti/sync/transport';
-import { expandSources, isHttpUrl } from '../media/expand-sources.ts';
-import { sourceLabel } from '../media/source-label.ts';
+import { monotonicUs } from '@tutti/sync/monotonic';
+import { acceptLinks, startClockResponder, type LinkAcceptor, type LinkTiming } from '@tutti/sync/transport';
+import { isHttpUrl } from '../media/expand-sources.ts';
 import { Conductor } from './conductor.ts';
 import { Distributor } from './distributor.ts';
 import { HostAutomation } from './host-automation.ts';
@@ -16,6 +15,7 @@ import { receiveVisit, type Controller, type NodeNews } from './host-visit.ts';
 import { createMediaHandler } from './media-server.ts';
 import { PartyError } from './party-error.ts';
 import { PartyMemory } from './party-memory.ts';
+import { TrackIntake, type IntakeEvent } from './track-intake.ts';
 import type { TrackLibrary } from './track-library.ts';
 
 export interface HostOptions {
@@ -37,8 +37,9 @@ export interface HostOptions {
 
 export type HostEvent =
   | { readonly type: 'joined' | 'disconnected'; readonly nodeId: string; readonly name: string }
-  | { readonly type: 'fetching' | 'fetched'; readonly label: string }
-  | { readonly type: 'failed'; readonly label: string; readonly error: unknown }
+  | IntakeEvent
+  /** A track should begin, and no node was ready for it in time. */
+  | { readonly type: 'unanswered'; readonly label: string }
   | { readonly type: 'node-failed'; readonly name: string; readonly label: string; readonly message: string };
 
 /** A party that is going on. */
@@ -92,14 +93,13 @@ class RunningHost implements Host {
   readonly #conductor: Conductor;
   readonly #distributor: Distributor;
   readonly #automation = new HostAutomation(nowUs);
+  readonly #intake: TrackIntake;
   readonly #links: LinkAcceptor;
-  readonly #ended = new AbortController();
-  #fetching: Promise<void> = Promise.resolve();
   #telling: Disposable | undefined;
   #closing: Promise<void> | undefined;
 
   constructor(parts: HostParts) {
-    const { keys, maxNodes, name, onEvent, onHostGone, responder, server, timing } = parts;
+    const { keys, library, maxNodes, name, onEvent, onHostGone, responder, server, timing } = parts;
     this.#parts = parts;
     this.port = (server.address() as AddressInfo).port;
     this.clockPort = responder.port;
@@ -129,8 +129,15 @@ class RunningHost implements Host {
     });
     this.#memory = memory;
     this.#members = members;
-    this.#conductor = new Conductor({ memory, seats: members, nowUs, after });
+    this.#conductor = new Conductor({
+      memory,
+      seats: members,
+      nowUs,
+      after,
+      onUnanswered: (trackId) => onEvent({ type: 'unanswered', label: this.#labelOf(trackId) }),
+    });
     this.#distributor = new Distributor({ memory, seats: members });
+    this.#intake = new TrackIntake({ memory, library, onEvent, onSettled: () => this.#proceed() });
     const attempts = new AttemptLimit(() => performance.now());
     this.#links = acceptLinks({
       server,
@@ -160,13 +167,7 @@ class RunningHost implements Host {
   }
 
   async add(sources: readonly string[], addedBy: string): Promise<void> {
-    const expanded = await expandSources(sources);
-    for (const source of expanded) {
-      const trackId = createNonce();
-      this.#memory.apply({ type: 'added', trackId, label: labelOf(source), addedBy });
-      // One after the other: the line belongs to the track that is wanted first.
-      this.#fetching = this.#fetching.then(() => this.#fetch(trackId, source));
-    }
+    await this.#intake.add(sources, addedBy);
     this.#proceed();
   }
 
@@ -193,7 +194,7 @@ class RunningHost implements Host {
 
   async #close(): Promise<void> {
     const { responder, server } = this.#parts;
-    this.#ended.abort(new PartyError('party/host-gone', 'the session has ended'));
+    const emptied = this.#intake.close();
     this.#conductor[Symbol.dispose]();
     this.#telling?.[Symbol.dispose]();
     this.#members.broadcast({ type: 'end', reason: 'Session ended.' });
@@ -202,25 +203,7 @@ class RunningHost implements Host {
     server.close();
     await this.#links.close();
     server.closeAllConnections();
-    await Promise.all([closed, responder.close(), this.#fetching]);
-  }
-
-  async #fetch(trackId: string, source: string): Promise<void> {
-    const { library, onEvent } = this.#parts;
-    const { signal } = this.#ended;
-    const label = labelOf(source);
-    if (signal.aborted || !this.#memory.state.tracks.some((track) => track.trackId === trackId)) return;
-    onEvent({ type: 'fetching', label });
-    try {
-      const { card } = await library.add(source, { signal });
-      this.#memory.apply({ type: 'resolved', trackId, hash: card.hash });
-      onEvent({ type: 'fetched', label });
-    } catch (error) {
-      if (signal.aborted) return;
-      this.#memory.apply({ type: 'failed', trackId, message: error instanceof Error ? error.message.slice(0, 1000) : 'failed' });
-      onEvent({ type: 'failed', label, error });
-    }
-    this.#proceed();
+    await Promise.all([closed, responder.close(), emptied]);
   }
 
   #hear(nodeId: string, news: NodeNews): void {
@@ -251,10 +234,12 @@ class RunningHost implements Host {
   }
 
   #tellFailure(nodeId: string, trackId: string, message: string): void {
-    const { members, tracks } = this.#memory.state;
-    const name = members.find((member) => member.nodeId === nodeId)?.name ?? nodeId;
-    const label = tracks.find((track) => track.trackId === trackId)?.label ?? trackId;
-    this.#parts.onEvent({ type: 'node-failed', name, label, message });
+    const name = this.#memory.state.members.find((member) => member.nodeId === nodeId)?.name ?? nodeId;
+    this.#parts.onEvent({ type: 'node-failed', name, label: this.#labelOf(trackId), message });
+  }
+
+  #labelOf(trackId: string): string {
+    return this.#memory.state.tracks.find((track) => track.trackId === trackId)?.label ?? trackId;
   }
 
   async #obey(command: PartyCommand, controller: Controller): Promise<void> {
@@ -303,7 +288,7 @@ class RunningHost implements Host {
   }
 
   #proceed(): void {
-    if (this.#ended.signal.aborted) return;
+    if (this.#closing !== undefined) return;
     this.#distributor.proceed();
     this.#conductor.proceed();
     this.#telling ??= after(COALESCE_MS, () => {
@@ -312,11 +297,6 @@ class RunningHost implements Host {
       this.#members.broadcast({ type: 'session', session: viewOf(this.#memory.state, { withReports: false }) });
     });
   }
-}
-
-/** What nodes see of a source: a URL without secrets, and of a file its name, not where it lies. */
-function labelOf(source: string): string {
-  return isHttpUrl(source) ? sourceLabel(source) : path.basename(source);
 }
 
 /** Files of the host's computer are named on it. */

@@ -1,6 +1,7 @@
 import { boundUsAt, positionAt, sessionUs, toSession, SyncError, type ClockClientEvent, type Timeline } from '@tutti/sync';
 import type { HostMessage, NodeReport, Nonces, PartyKeys, PeerMessage, SessionView } from '@tutti/sync/protocol';
-import { monotonicUs, received, unexpected, type ClockThread, type Link, type UdpClock } from '@tutti/sync/transport';
+import { monotonicUs } from '@tutti/sync/monotonic';
+import { received, unexpected, type ClockThread, type Link, type UdpClock } from '@tutti/sync/transport';
 import type { PartyPlayer } from './party-player.ts';
 import type { PeerTracks } from './peer-tracks.ts';
 

@@ -11,7 +11,7 @@ export interface RollCallsOptions {
 const PREPARE_MS = 1500;
 
 /** Asks nodes to prepare tracks, and gathers what they answer. */
-export class RollCalls {
+export class RollCalls implements Disposable {
   readonly #options: RollCallsOptions;
   readonly #open = new Map<string, RollCall>();
 
@@ -20,8 +20,8 @@ export class RollCalls {
   }
 
   /**
-   * Asks every node that has the track to be able to begin it at `frame`. Resolves with what holds for all that answered in time, or
-   * with `undefined` when nobody can, or when the same track is called again.
+   * Asks every node that has the track to be able to begin it at `frame`. Resolves with what holds for all that answered in time; with
+   * `undefined` when nobody can, or did in time, or when the same track is called again.
    */
   async call(trackId: string, hash: string, frame: number): Promise<PreparedTrack | undefined> {
     const { after, memory, seats } = this.#options;
@@ -46,6 +46,11 @@ export class RollCalls {
   left(nodeId: string): void {
     for (const roll of this.#open.values()) roll.answer(nodeId, undefined);
   }
+
+  /** Nobody is waited for any more. */
+  [Symbol.dispose](): void {
+    for (const roll of this.#open.values()) roll.abandon();
+  }
 }
 
 /** Who was asked to prepare a track, and what they answered. */
@@ -53,17 +58,13 @@ class RollCall {
   readonly #expected: Set<string>;
   readonly #answers: PreparedTrack[] = [];
   readonly #done = Promise.withResolvers<readonly PreparedTrack[]>();
-  #isOverdue = false;
 
   constructor(nodeIds: Iterable<string>) {
     this.#expected = new Set(nodeIds);
     this.#settle();
   }
 
-  /**
-   * Resolves with the answers once everybody has answered or gone; after the deadline with those that came, the first one being waited
-   * for in any case. Empty when nobody can.
-   */
+  /** Resolves with the answers once everybody has answered or gone, and with those that came at the deadline. */
   get answers(): Promise<readonly PreparedTrack[]> {
     return this.#done.promise;
   }
@@ -75,10 +76,9 @@ class RollCall {
     this.#settle();
   }
 
-  /** From now on nobody else is waited for: the rest joins late. */
+  /** Nobody else is waited for: the rest joins late. */
   deadline(): void {
-    this.#isOverdue = true;
-    this.#settle();
+    this.#done.resolve(this.#answers);
   }
 
   /** Nobody is interested any more. */
@@ -87,6 +87,6 @@ class RollCall {
   }
 
   #settle(): void {
-    if (this.#expected.size === 0 || (this.#isOverdue && this.#answers.length > 0)) this.#done.resolve(this.#answers);
+    if (this.#expected.size === 0) this.#done.resolve(this.#answers);
   }
 }

@@ -1,6 +1,6 @@
 import { setImmediate, setTimeout } from 'node:timers/promises';
 import { localUs, type DeviceSample, type LocalUs } from '@tutti/sync';
-import { monotonicUs } from './monotonic-clock.ts';
+import { monotonicUs } from '@tutti/sync/monotonic';
 
 export interface DeviceClockOptions {
   readonly sampleRate: number;
@@ -12,27 +12,24 @@ export interface DeviceClockOptions {
 
 /** How long before an expected callback polling begins; a timer may be late by a millisecond. */
 const pollAheadUs = 2000;
-/** A change that was not seen within this time of the poll before it came at an unknown moment … */
-const longestPollGapUs = 500;
-/** … and is told all the same when nothing better came for so long: to be late by a callback at most is better than to know nothing. */
-const patienceUs = 500_000;
-/** Until a callback's last frame has been rendered, and its latency told. */
-const settleMs = 2;
-/** While the device is young, and after anything irregular, every callback is observed … */
-const denseCallbacks = 200;
-/** … and later one of these: the line that is fitted through them moves slowly. */
-const sparseStride = 4;
-/** A device that shows no callback for this long stalls; polling it hot would not help it. */
-const stallUs = 40_000;
+/** Between two polls. Polling without a pause would keep the processor from the very thread that is observed. */
+const napMs = 0.15;
+/** A callback that was seen later than expected was most likely seen late: the expectation follows it no faster than this. */
+const latestShiftUs = 100;
+/** A device that shows no callback for so many of its quanta stalls: it is looked at now and then only. */
+const stallQuanta = 2;
+const stallMs = 2;
 /** Callbacks from which the quantum is learned, and those that must be seen before the first sample is told. */
 const learningCallbacks = 32;
 const leastCallbacks = 6;
+/** Until the quantum is known: shorter than any. */
+const firstSettleUs = 2000;
 /** Assumed until then. */
-const usualQuantumFrames = 1024;
+const usualQuantumFrames = 2048;
 
 /**
- * Observes a device that tells only how many frames it has taken: polls densely around each expected callback, notes the moment at which
- * the count moves, and adds the latency that the callback reported. A poll can see a callback late, never early.
+ * Observes a device that tells only how many frames it has taken: polls around each expected callback, notes the moment at which the count
+ * has moved, and adds the latency that the callback reported. A poll sees a callback late, never early: what is told is an upper bound.
  */
 export class DeviceClock {
   readonly #options: DeviceClockOptions;
@@ -47,7 +44,7 @@ export class DeviceClock {
     this.#options = options;
   }
 
-  /** Frames per callback; 1024 until the first callbacks were seen. */
+  /** Frames per callback; 2048 until the first callbacks were seen. */
   get quantumFrames(): number {
     return this.#quantumFrames;
   }
@@ -72,60 +69,43 @@ export class DeviceClock {
 
   async #poll(signal: AbortSignal): Promise<void> {
     const { readFrame, readLatencySeconds } = this.#options;
-    let settledFrame = readFrame();
-    let denseLeft = denseCallbacks;
-    let last: DeviceSample | undefined;
-    let toldUs = monotonicUs();
-    for (;;) {
-      const longestGapUs = monotonicUs() - toldUs > patienceUs ? this.#quantumUs : longestPollGapUs;
-      const seen = await this.#nextChange(settledFrame, longestGapUs, signal);
-      await setTimeout(settleMs, undefined, { signal, ref: false });
+    for (let dueUs = Number.POSITIVE_INFINITY; ;) {
+      // What moved while nobody looked moved at an unknown moment; what moves from here on is seen.
+      const settledFrame = readFrame();
+      const seenUs = await this.#nextChange(settledFrame, signal);
+      // A callback counts its frames while it renders them, and tells its latency when it is done: by half a quantum later it is.
+      const settleUs = this.#stepCount < leastCallbacks ? firstSettleUs : this.#quantumUs / 2;
+      await sleepUs(settleUs - (monotonicUs() - seenUs), signal);
       const frame = readFrame();
       const advanced = frame - settledFrame;
-      settledFrame = frame;
-      if (seen === undefined) {
-        denseLeft = denseCallbacks;
-        continue;
-      }
       this.#learn(advanced);
-      const sample = { localUs: localUs(seen + Math.round(readLatencySeconds() * 1e6)), deviceFrame: frame - advanced };
       // A step of another size is a callback that was caught half-way, or two of them.
-      if (this.#stepCount >= leastCallbacks && advanced === this.#quantumFrames) {
-        toldUs = seen;
-        this.#tell(sample);
-      }
-      denseLeft = last !== undefined && this.#isStep(last, sample) ? denseCallbacks : Math.max(0, denseLeft - 1);
-      last = sample;
-      const callbacksAhead = denseLeft > 0 ? 1 : sparseStride;
-      const waitUs = callbacksAhead * this.#quantumUs - pollAheadUs - (monotonicUs() - seen);
-      if (waitUs > 0) await setTimeout(waitUs / 1000, undefined, { signal, ref: false });
-      // What moved while nobody looked moved at an unknown moment; what moves from here on is seen.
-      settledFrame = readFrame();
+      if (this.#stepCount >= leastCallbacks && advanced === this.#quantumFrames)
+        this.#tell({ localUs: localUs(seenUs + Math.round(readLatencySeconds() * 1e6)), deviceFrame: settledFrame });
+      dueUs = Math.min(seenUs, dueUs + latestShiftUs) + this.#quantumUs;
+      while (dueUs - pollAheadUs < monotonicUs()) dueUs += this.#quantumUs;
+      await sleepUs(dueUs - pollAheadUs - monotonicUs(), signal);
     }
   }
 
-  /** The moment at which the count was seen to move away from `frame`; `undefined` when that moment is not known well. */
-  async #nextChange(frame: number, longestGapUs: number, signal: AbortSignal): Promise<LocalUs | undefined> {
-    const since = monotonicUs();
-    for (let before = since; ;) {
+  /** The moment at which the count was first seen to have moved away from `frame`. */
+  async #nextChange(frame: number, signal: AbortSignal): Promise<LocalUs> {
+    const sinceUs = monotonicUs();
+    for (;;) {
       signal.throwIfAborted();
       const current = this.#options.readFrame();
       // Read in this order, a thread that is put to sleep between the two makes the moment late, not early.
-      const now = monotonicUs();
-      if (current !== frame) return now - before <= longestGapUs ? now : undefined;
-      before = now;
-      if (now - since < stallUs) await setImmediate(undefined, { signal });
-      else await setTimeout(settleMs, undefined, { signal, ref: false });
+      const nowUs = monotonicUs();
+      if (current !== frame) return nowUs;
+      if (nowUs - sinceUs < stallQuanta * this.#quantumUs) {
+        Atomics.wait(nap, 0, 0, napMs);
+        await setImmediate(undefined, { signal });
+      } else await setTimeout(stallMs, undefined, { signal, ref: false });
     }
   }
 
   get #quantumUs(): number {
     return (this.#quantumFrames / this.#options.sampleRate) * 1e6;
-  }
-
-  #isStep(before: DeviceSample, after: DeviceSample): boolean {
-    const expectedUs = ((after.deviceFrame - before.deviceFrame) / this.#options.sampleRate) * 1e6;
-    return Math.abs(after.localUs - before.localUs - expectedUs) > this.#quantumUs / 2;
   }
 
   /** The commonest step is the quantum. */
@@ -140,4 +120,11 @@ export class DeviceClock {
   #tell(sample: DeviceSample): void {
     for (const listener of this.#listeners) listener(sample);
   }
+}
+
+/** Nobody wakes who waits here: timers are no finer than a millisecond. */
+const nap = new Int32Array(new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT));
+
+async function sleepUs(durationUs: number, signal: AbortSignal): Promise<void> {
+  if (durationUs > 0) await setTimeout(durationUs / 1000, undefined, { signal, ref: false });
 }

@@ -1,5 +1,6 @@
 import type { AudioContext } from 'node-web-audio-api';
 import type * as AudioLibrary from 'node-web-audio-api';
+import os from 'node:os';
 import { setTimeout as delay } from 'node:timers/promises';
 import { DeviceClock } from './device-clock.ts';
 import type { Output } from './output.ts';
@@ -17,10 +18,15 @@ export interface DeviceOptions {
 
 /** Sound is scheduled this far ahead of the device. */
 const queueSeconds = 2;
-/** Sound can be placed, or taken back, this many device callbacks ahead of the device: it asks for the next one while one plays. */
-const guardQuanta = 2;
+/**
+ * The library rounds this up to 2048 frames. With 1024, the quantum of PipeWire, its thread spins for most of the time on PipeWire's ALSA
+ * plugin of 2023 (Debian 12): three nodes on two cores then starve each other.
+ */
+const callbackSeconds = 0.04;
+/** Sound can be placed, or taken back, this many device callbacks ahead of the device: it may ask for the next one at any moment. */
+const guardQuanta = 1;
 /** Time for the audio thread to learn of what was placed. */
-const guardSeconds = 0.005;
+const guardSeconds = 0.025;
 /** Where the first block after a start or a stall is put: the device needs this long to pick it up. */
 const leadSeconds = 0.15;
 /** A block that would start sooner than this is late: the device clock moves in bursts of a callback. */
@@ -133,14 +139,25 @@ export async function listDevices(): Promise<readonly string[]> {
 
 const noDevice = 'no sound device can be opened: connect one, or use --output FILE.wav, stdout or null';
 
+/** Sound does not wait. Where the system does not permit it (Linux: without `nice` limits), a busy machine may make it late. */
+function raisePriority(): void {
+  try {
+    // The library's threads inherit it.
+    os.setPriority(os.constants.priority.PRIORITY_HIGH);
+  } catch {
+    // Not permitted.
+  }
+}
+
 async function openContext(options: DeviceOptions): Promise<AudioContext> {
+  if (options.isSilent !== true) raisePriority();
   if (options.isSilent !== true && !mayHaveSound()) throw new OutputError('output/no-device', noDevice);
   const library = await loadLibrary();
   const sinkId = await findSink(options);
   try {
     const context = new library.AudioContext({
       sampleRate: timedFormat.sampleRate,
-      latencyHint: 'playback',
+      latencyHint: callbackSeconds,
       ...(sinkId === undefined ? {} : { sinkId }),
     });
     await context.resume();

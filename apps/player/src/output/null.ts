@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { LocalUs } from '@tutti/sync';
-import { monotonicUs } from './monotonic-clock.ts';
+import { monotonicUs } from '@tutti/sync/monotonic';
 import type { Output, PcmFormat } from './output.ts';
 import type { TimedOutput } from './timed-output.ts';
 

@@ -5,7 +5,7 @@ import { expect, test } from 'vitest';
 import { createPartyPlayer } from '../../src/node/create-party-player.ts';
 import type { PartyPlayer, PartyPlayerEvent } from '../../src/node/party-player.ts';
 import { DeviceClock } from '../../src/output/device-clock.ts';
-import { monotonicUs } from '../../src/output/monotonic-clock.ts';
+import { monotonicUs } from '@tutti/sync/monotonic';
 import { createNullOutput } from '../../src/output/null.ts';
 import { playing } from './party.ts';
 

@@ -1,5 +1,5 @@
 import { boundUsAt, toSession } from '@tutti/sync';
-import { monotonicUs } from '@tutti/sync/transport';
+import { monotonicUs } from '@tutti/sync/monotonic';
 import { describe, expect, test } from 'vitest';
 import { hostParty, joinParty, type TestNode } from './party-rig.ts';
 import { startTcpRelay } from './tcp-relay.ts';

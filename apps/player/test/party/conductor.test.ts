@@ -28,6 +28,8 @@ interface Stage {
   answer(nodeId: string, trackId: string, minLeadMs?: number): void;
   /** Tracks whose media do not tell their length. */
   readonly unmeasured: Set<string>;
+  /** Tracks that no node began in time. */
+  readonly unanswered: string[];
 }
 
 /** A conductor in a world of its own: time moves when told, and nodes answer at once. */
@@ -37,6 +39,7 @@ function stage(): Stage {
   const lines: Timeline[] = [];
   const slow = new Set<string>();
   const unmeasured = new Set<string>();
+  const unanswered: string[] = [];
   const timers = new Set<{ readonly atUs: number; readonly run: () => void }>();
   const self: Stage = {
     memory,
@@ -44,6 +47,7 @@ function stage(): Stage {
     lines,
     slow,
     unmeasured,
+    unanswered,
     nowUs: sessionUs(1_000_000),
     conductor: new Conductor({
       memory,
@@ -62,6 +66,7 @@ function stage(): Stage {
         timers.add(timer);
         return { [Symbol.dispose]: () => void timers.delete(timer) };
       },
+      onUnanswered: (trackId) => unanswered.push(trackId),
     }),
     async settle() {
       for (let turn = 0; turn < 20; turn++) await Promise.resolve();
@@ -148,6 +153,41 @@ describe('the conductor', () => {
     expect(self.lines).toHaveLength(0);
     await self.advance(2);
     expect(self.lines).toHaveLength(1);
+  });
+
+  test('a track that no node is ready for in time is told once, asked for again, and begins with the first that is', async () => {
+    const self = stage();
+    for (const nodeId of ['x', 'y']) {
+      self.join(nodeId);
+      self.slow.add(nodeId);
+    }
+    self.add('a');
+    for (const nodeId of ['x', 'y']) self.got(nodeId, 'a');
+    await self.settle();
+    self.sent.length = 0;
+    const command = self.conductor.play();
+    await self.advance(1499);
+    expect(self.unanswered).toEqual([]);
+    await self.advance(1);
+    await command;
+    expect(self.unanswered).toEqual(['a']);
+    await self.advance(3000);
+    expect(self.unanswered).toEqual(['a']);
+    expect(self.sent.filter(({ message, nodeId }) => message.type === 'prepare' && nodeId === 'x')).toHaveLength(4);
+    expect(self.lines).toEqual([]);
+    self.answer('y', 'a');
+    await self.advance(1500);
+    expect(self.lines).toMatchObject([{ trackId: 'a', state: 'playing' }]);
+  });
+
+  test('a seek that no node is ready for in time is done all the same', async () => {
+    const self = await playing();
+    for (const nodeId of ['x', 'y']) self.slow.add(nodeId);
+    const seeking = self.conductor.seek(4);
+    await self.advance(1500);
+    await seeking;
+    expect(self.lines.findLast(({ next }) => next === undefined)).toMatchObject({ state: 'playing', frame0: 4 * rate });
+    expect(self.unanswered).toEqual([]);
   });
 
   test('the next track is part of the line before the boundary, and plays on from there', async () => {
@@ -291,6 +331,22 @@ describe('the conductor', () => {
     await Promise.all([first, second]);
     expect(self.lines.filter(({ frame0 }) => frame0 === rate)).toEqual([]);
     expect(self.lines.at(-1)).toMatchObject({ frame0: 5 * rate });
+  });
+
+  test('what was stopped while it was about to begin can be begun again', async () => {
+    const self = stage();
+    self.join('x');
+    self.slow.add('x');
+    self.add('a');
+    self.got('x', 'a');
+    void self.conductor.play();
+    await self.settle();
+    self.conductor.stop();
+    await self.advance(2000);
+    expect(self.lines).toEqual([]);
+    self.slow.delete('x');
+    await self.conductor.play();
+    expect(self.lines).toMatchObject([{ trackId: 'a', state: 'playing' }]);
   });
 
   test('a track that nobody can play is passed over', async () => {

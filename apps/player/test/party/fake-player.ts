@@ -1,6 +1,6 @@
 import { frameAt, sessionUsAt, supersedes, toLocal, toSession } from '@tutti/sync';
 import type { ClockMap, PlacedAutomation, SessionUs, Timeline } from '@tutti/sync';
-import { monotonicUs } from '@tutti/sync/transport';
+import { monotonicUs } from '@tutti/sync/monotonic';
 import type { PartyPlayer, PartyPlayerEvent, PartyTrack, PreparedTrack } from '../../src/node/party-player.ts';
 
 export interface FakePlayer extends PartyPlayer {

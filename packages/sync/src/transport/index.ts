@@ -4,7 +4,6 @@
  * @module
  */
 export { challengePeer, proveToHost, received, unexpected, type ChallengeOptions, type ProvenHost } from './handshake.ts';
-export { monotonicUs } from './monotonic.ts';
 export { isTrustedRequest } from './request-guard.ts';
 export { startClockThread, type ClockThread, type UdpClock, type UdpClockOptions } from './udp-clock-client.ts';
 export { startClockResponder, type ClockResponder } from './udp-clock-responder.ts';

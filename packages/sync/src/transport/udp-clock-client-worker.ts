@@ -4,7 +4,7 @@ import { parentPort } from 'node:worker_threads';
 import { ClockClient } from '../clock/clock-client.ts';
 import { decodeDatagram, encodeDatagram } from '../protocol/datagram.ts';
 import { sessionUs } from '../units.ts';
-import { monotonicUs } from './monotonic.ts';
+import { monotonicUs } from '../monotonic.ts';
 import type { UdpClockCommand, UdpClockNews, UdpClockSetup } from './udp-clock-client.ts';
 import { bindUdp } from './udp-socket.ts';
 

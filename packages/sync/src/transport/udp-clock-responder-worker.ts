@@ -1,7 +1,7 @@
 /** Thread that answers clock probes. Ends when it is terminated. */
 import { parentPort, workerData } from 'node:worker_threads';
 import { decodeDatagram, encodeDatagram, ReplayWindow } from '../protocol/datagram.ts';
-import { monotonicUs } from './monotonic.ts';
+import { monotonicUs } from '../monotonic.ts';
 import type { ResponderCommand, ResponderStart } from './udp-clock-responder.ts';
 import { bindUdp } from './udp-socket.ts';
 

@@ -1,7 +1,8 @@
 import { createSocket, type Socket } from 'node:dgram';
 import { once } from 'node:events';
 import { describe, expect, test } from 'vitest';
-import { monotonicUs, startClockResponder } from '@tutti/sync/transport';
+import { monotonicUs } from '@tutti/sync/monotonic';
+import { startClockResponder } from '@tutti/sync/transport';
 import { decodeDatagram, encodeDatagram, type ClockDatagram } from '../../src/protocol/datagram.ts';
 
 const key = Buffer.alloc(32, 1);

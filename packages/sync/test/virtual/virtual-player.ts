@@ -38,7 +38,7 @@ export class VirtualPlayer {
     this.#options = options;
     this.device = new DeviceMap({
       sampleRate: options.dac.sampleRate,
-      quantumFrames: options.dac.quantumFrames,
+      stepFrames: options.dac.quantumFrames,
       onStep: (step) => {
         this.steps.push(step);
         this.loop.restart();

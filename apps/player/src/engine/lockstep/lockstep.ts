@@ -33,6 +33,8 @@ const blockSeconds = 0.2;
 const urgentSeconds = 0.1;
 /** What one step renders before it lets others run. */
 const stepBlocks = 3;
+/** Steps whose leads are remembered: a second of them. */
+const leadSteps = 20;
 /** Changes of gain, and cuts. */
 const rampSeconds = 0.005;
 /** A jump onto the timeline is blended over this time. */
@@ -61,6 +63,7 @@ export class Lockstep {
   #head = 0;
   #voices: readonly Voice[] = [];
   #correctionPpm = 0;
+  readonly #leadsUs: number[] = [];
   #isSnapping = false;
   #underruns = 0;
   #snaps = 0;
@@ -109,10 +112,12 @@ export class Lockstep {
     return Math.max(0, this.#head - this.#options.output.deviceFrame) / this.#options.format.sampleRate + decoded;
   }
 
-  /** The shortest time from now until a frame that is placed now is heard, in microseconds; `undefined` until the clocks are known. */
-  get shortestLeadUs(): number | undefined {
-    const heardUs = this.#clock.heardUs(this.#options.output.earliestFrame);
-    return heardUs === undefined ? undefined : heardUs - this.#options.nowUs();
+  /**
+   * From now until a frame that is placed now is heard, in microseconds; `undefined` until the clocks are known. The longest of the last
+   * steps: a device that has just taken a callback's frames leaves less room than one that is about to.
+   */
+  get leadUs(): number | undefined {
+    return this.#leadsUs.length === 0 ? undefined : Math.max(...this.#leadsUs);
   }
 
   /** Every track that the plan or the sound of now needs. */
@@ -162,6 +167,7 @@ export class Lockstep {
     this.#tellPassedEnd(heardFrame);
     this.#forget(heardFrame);
     const earliest = output.earliestFrame;
+    this.#measureLead(earliest);
     if (this.#head < earliest) this.#fallBehind(earliest);
     const horizon = earliest + queueSeconds * format.sampleRate;
     if (this.#head < horizon) this.#steer();
@@ -269,6 +275,13 @@ export class Lockstep {
     if (voice === undefined || stretch?.line === undefined) return;
     const errorUs = this.#errorUs(stretch.line, voice, frame);
     if (errorUs !== undefined) this.#alignment.add(errorUs);
+  }
+
+  #measureLead(earliest: number): void {
+    const heardUs = this.#clock.heardUs(earliest);
+    if (heardUs === undefined) return;
+    this.#leadsUs.push(heardUs - this.#options.nowUs());
+    if (this.#leadsUs.length > leadSteps) this.#leadsUs.shift();
   }
 
   #tell(heardFrame: number): void {

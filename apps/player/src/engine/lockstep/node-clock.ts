@@ -52,8 +52,8 @@ export class NodeClock {
     // The first sample comes when the device's quantum is known.
     this.#deviceMap ??= new DeviceMap({
       sampleRate: this.#options.sampleRate,
-      // A device that loses its place loses whole callbacks: half of one tells a loss from noise.
-      quantumFrames: this.#options.output.quantumFrames / 2,
+      // A device that loses its place loses callbacks, or the sound server's parts of them.
+      stepFrames: this.#options.output.quantumFrames / 4,
       onStep: this.#options.onStep,
     });
     this.#deviceMap.add(sample);
