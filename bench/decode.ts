@@ -11,7 +11,7 @@ import { execFile } from 'node:child_process';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { promisify } from 'node:util';
+import { parseArgs, promisify } from 'node:util';
 import { bytesSource, DecodeError, Decoder, loadSymphoniaModule } from '@tutti/decode';
 import { fixturePath } from '@tutti/fixtures';
 import { openAac, openFlac, openMpg123, openVorbis, type OpenPeer } from './decode/peers.ts';
@@ -54,10 +54,14 @@ const cases: readonly Case[] = [
 
 /**
  * Prints tables: × real time, ratios to ffmpeg and to a peer (above 1 this decoder is faster), memory, and the start; with `--start`
- * the start alone.
+ * the start alone, with `--only AAC` the files whose names have that word.
  */
 export async function run(options: readonly string[]): Promise<void> {
-  if (options.includes('--start')) return printStarts();
+  const { start, only } = parseArgs({
+    args: [...options],
+    options: { start: { type: 'boolean' }, only: { type: 'string' } },
+  }).values;
+  if (start === true) return printStarts();
   try {
     await ffmpeg('-version');
   } catch {
@@ -71,8 +75,10 @@ export async function run(options: readonly string[]): Promise<void> {
     process.stdout.write(
       '| file | × real time | to ffmpeg | to npm peer | peer | memory of a track |\n|---|---|---|---|---|---|\n',
     );
-    for (const entry of cases) process.stdout.write(`| ${(await compare(entry, directory, module)).join(' | ')} |\n`);
-    await printStarts();
+    for (const entry of cases) {
+      if (entry.name.includes(only ?? '')) process.stdout.write(`| ${(await compare(entry, directory, module)).join(' | ')} |\n`);
+    }
+    if (only === undefined) await printStarts();
   } finally {
     await rm(directory, { recursive: true, force: true });
   }
@@ -128,7 +134,7 @@ async function measureTrack(
     let [frames, moduleBytes] = [0, 0];
     for (let chunk = decoder.decode(); chunk !== undefined; chunk = decoder.decode()) {
       frames += chunk.frameCount;
-      moduleBytes = Math.max(moduleBytes, chunk.samples.buffer.byteLength);
+      moduleBytes = Math.max(moduleBytes, decoder.memoryBytes);
     }
     const ringBytes = RING_SECONDS * sampleRate * channelCount * Float32Array.BYTES_PER_ELEMENT;
     return { seconds: frames / sampleRate, memoryBytes: moduleBytes + ringBytes };

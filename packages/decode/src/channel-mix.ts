@@ -46,13 +46,15 @@ export interface MixOptions {
 }
 
 /**
- * Interleaved frames for another number of speakers, 1 to 8.
+ * Interleaved frames for another number of speakers; the same samples for the same number.
  *
  * Down to two and one the coefficients are those of ITU-R BS.775-4, annex 4 (centre and surrounds at −3 dB; to mono the front
  * pair at −3 dB, surrounds at −6 dB; no low-frequency channel). A channel whose speaker exists stays as it is, one whose
- * speaker does not exist goes to the front pair by the same rule, and mono goes to the front pair at −3 dB each.
+ * speaker does not exist goes to the front pair by the same rule, and mono goes to the front pair at −3 dB each. Beyond
+ * eight channels nobody knows the speakers: each channel keeps its place, surplus ones are dropped.
  */
 export function mixChannels(samples: Float32Array, from: number, to: number, options: MixOptions = {}): Float32Array {
+  if (from === to) return samples;
   const frameCount = frameCountOf(samples, from);
   const gains = mixingGains(from, to, options);
   const mixed = new Float32Array(frameCount * to);
@@ -66,10 +68,12 @@ export function mixChannels(samples: Float32Array, from: number, to: number, opt
   return mixed;
 }
 
-/** Gains by output, then by input. Throws `RangeError` beyond eight channels. */
+/** Gains by output, then by input. */
 export function mixingGains(from: number, to: number, options: MixOptions = {}): readonly (readonly number[])[] {
   const [inputs, outputs] = [LAYOUTS[from - 1], LAYOUTS[to - 1]];
-  if (inputs === undefined || outputs === undefined) throw new RangeError(`mix ${from} to ${to} channels: 1 to 8 are known`);
+  if (inputs === undefined || outputs === undefined) {
+    return Array.from({ length: to }, (_, output) => Array.from({ length: from }, (_, input) => (input === output ? 1 : 0)));
+  }
   const gains = outputs.map((output) => inputs.map((input) => gain(input, output, outputs)));
   if (options.isAttenuated !== true) return gains;
   const loudest = Math.max(1, ...gains.map((row) => row.reduce((sum, value) => sum + value, 0)));

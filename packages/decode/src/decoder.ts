@@ -64,7 +64,9 @@ export class Decoder {
 
   /** Bytes of WebAssembly memory that the stream holds; at most 256 MiB. */
   get memoryBytes(): number {
-    return this.#instance?.exports.memory.buffer.byteLength ?? 0;
+    if (this.#instance === undefined) return 0;
+    const { exports, packetDecoder } = this.#instance;
+    return exports.memory.buffer.byteLength + (packetDecoder?.memoryBytes ?? 0);
   }
 
   /** The next frames, or `undefined` at the proven end, however often it is asked. */

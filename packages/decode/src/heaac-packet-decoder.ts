@@ -11,7 +11,7 @@ interface HeAacExports {
   open(): number;
   /** Decodes the packet in the input: frames, or −1. */
   decode(): number;
-  reset(): void;
+  reset(isStart: number): void;
   samples(): number;
   rate(): number;
   channels(): number;
@@ -26,6 +26,9 @@ export async function createHeAacPacketDecoder(name: string, setup: Uint8Array):
   let exports = open(module, setup);
   if (exports === undefined) throw new DecodeError('decode/unsupported', `${name} is not supported`);
   return {
+    get memoryBytes() {
+      return exports?.memory.buffer.byteLength ?? 0;
+    },
     decode(packet, into) {
       if (exports === undefined) return undefined;
       put(exports, packet);
@@ -43,7 +46,7 @@ export async function createHeAacPacketDecoder(name: string, setup: Uint8Array):
       into.set(new Float32Array(exports.memory.buffer, exports.samples(), frameCount * channelCount));
       return { sampleRate: exports.rate(), channelCount, frameCount };
     },
-    reset: () => exports?.reset(),
+    reset: (isStart) => exports?.reset(Number(isStart)),
     close() {},
   };
 }

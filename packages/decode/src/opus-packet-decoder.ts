@@ -62,9 +62,12 @@ export async function createOpusPacketDecoder(setup: Uint8Array): Promise<Packet
   const { _input: input, _output: output } = opus;
   const heap = new Uint8Array(wasm.HEAP);
   const initial = heap.slice(0, heap.findLastIndex((byte) => byte !== 0) + 1);
+  let isFresh = true;
   return {
+    memoryBytes: heap.length,
     decode(packet, into) {
       if (packet.length === 0 || packet.length > input.buf.length) return undefined;
+      isFresh = false;
       input.buf.set(packet);
       const frameCount = wasm.opus_frame_decode_float_deinterleaved(opus._decoder, input.ptr, packet.length, output.ptr);
       if (frameCount <= 0 || frameCount * channels > into.length) return undefined;
@@ -76,6 +79,9 @@ export async function createOpusPacketDecoder(setup: Uint8Array): Promise<Packet
     },
     // All that it knows is in its memory. Decoders made anew leave memory behind.
     reset() {
+      // A damaged Ogg stream may begin anew with every page.
+      if (isFresh) return;
+      isFresh = true;
       heap.set(initial);
       heap.fill(0, initial.length);
     },

@@ -11,10 +11,15 @@ export interface DecodedPacket {
 
 /** Decodes the packets of one stream whose codec the Symphonia module hands out. */
 export interface PacketDecoder {
+  /** Bytes of WebAssembly memory that it holds. */
+  readonly memoryBytes: number;
   /** Fills `into` and says with what; `undefined` where the packet is damaged or does not fit. */
   decode(packet: Uint8Array, into: Float32Array): DecodedPacket | undefined;
-  /** The packets that follow are not those behind the last one. */
-  reset(): void;
+  /**
+   * The packets that follow are not those behind the last one but the stream's first (`isStart`), or those of another place in it:
+   * then what packets tell only now and then still holds.
+   */
+  reset(isStart: boolean): void;
   close(): void;
 }
 

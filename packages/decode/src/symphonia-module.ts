@@ -75,7 +75,7 @@ export function instantiateSymphonia(module: WebAssembly.Module, source: ByteSou
     },
     packet_rate: () => decoded?.sampleRate ?? 0,
     packet_channels: () => decoded?.channelCount ?? 0,
-    reset_packets: () => instance.packetDecoder?.reset(),
+    reset_packets: (isStart: number) => instance.packetDecoder?.reset(isStart !== 0),
   };
   const exports = new WebAssembly.Instance(module, { host }).exports as unknown as SymphoniaExports;
   memory = exports.memory;

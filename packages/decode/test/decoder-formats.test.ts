@@ -4,6 +4,7 @@ import { describe, expect, test } from 'vitest';
 import { bytesSource } from '../src/bytes-source.ts';
 import { Decoder } from '../src/decoder.ts';
 import { fileByteSource } from '../src/file-source.ts';
+import { allocatePcmRing } from '../src/pcm-ring-layout.ts';
 import { memorySource } from './byte-sources.ts';
 import { decodeAll, ffmpegPcm, hasFfmpeg, peakSignalToNoise } from './decode-all.ts';
 
@@ -36,6 +37,16 @@ describe.each(tracks)('$path', ({ path, facts }) => {
     expect(Math.abs(durationFrames - facts.frames)).toBeLessThanOrEqual(facts.codec === 'alac' ? 1 : 0);
     expect(decoder.decode()).toBeUndefined();
     expect(decoder.decode()).toBeUndefined();
+  });
+
+  test('holds no more than 15 MB once played and sought, a worker’s ring of two seconds included', async () => {
+    using decoder = await Decoder.open(fileByteSource(fixturePath(path)));
+    decodeAll(decoder);
+    decoder.seek(Math.floor(facts.frames / 2));
+    decodeAll(decoder, Math.floor(facts.frames / 2));
+    const ring = allocatePcmRing({ capacityFrames: 2 * facts.sampleRate, channelCount: facts.channels });
+    // The module of opus-decoder is made with a heap of 28 MB, of which it uses little.
+    expect(decoder.memoryBytes + ring.byteLength).toBeLessThanOrEqual(facts.codec === 'opus' ? 33_000_000 : 15_000_000);
   });
 
   test.skipIf(!hasFfmpeg)('matches ffmpeg: lossless sample by sample, lossy within 90 dB', async () => {

@@ -11,27 +11,49 @@ import { decodeAll, decodeSome, ffmpegPcm, hasFfmpeg, peakSignalToNoise } from '
 
 if (!hasFfmpeg) console.log('SKIPPED: HE-AAC against ffmpeg: there is no ffmpeg on this machine');
 
+const media = (name: string): string => fileURLToPath(new URL(`./media/${name}`, import.meta.url));
+
 /** Eight seconds of the piece at 48 kbit/s, made by the encoder of oxideav-aac 0.1.7: only the packets tell of SBR. */
-const adts = fileURLToPath(new URL('./media/piece-he.aac', import.meta.url));
-const FRAMES = 174 * 2048;
+const adts = media('piece-he.aac');
+/**
+ * Four seconds of the piece in mono at 24 kbit/s by the same encoder, and in each packet a parametric stereo of ours: ten bands whose levels
+ * swing from side to side, less correlated the higher they are, with its header in every eighth.
+ */
+const parametric = media('piece-he-v2.aac');
 
 const directory = mkdtempSync(join(tmpdir(), 'tutti-'));
 afterAll(() => rmSync(directory, { recursive: true }));
 
-test('HE-AAC that only its packets announce plays at its full rate, and seeks exactly', async () => {
+test.each([
+  ['HE-AAC', adts, 174],
+  ['HE-AAC v2', parametric, 88],
+])(
+  '%s that only its packets announce plays at its full rate in stereo, and seeks to the samples of one run',
+  async (_, path, packets) => {
+    using decoder = await Decoder.open(fileByteSource(path));
+    expect(decoder.info).toMatchObject({ codec: 'aac', container: 'adts', sampleRate: 44_100, channelCount: 2 });
+    const { samples, frameCount, jumps } = decodeAll(decoder);
+    expect({ frameCount, jumps, lost: decoder.lostPackets }).toEqual({ frameCount: packets * 2048, jumps: 0, lost: 0 });
+    const random = seededRandom(7);
+    for (let n = 0; n < 50; n += 1) {
+      const target = Math.floor(random() * frameCount);
+      expect(decoder.seek(target)).toBe(target);
+      const landed = decodeSome(decoder, 3000);
+      expect(landed.firstFrame).toBe(target);
+      expect(peakSignalToNoise(landed.samples, samples.subarray(target * 2))).toBeGreaterThan(100);
+    }
+  },
+);
+
+test('after a seek HE-AAC goes on with the headers that the stream repeats only now and then', async () => {
   using decoder = await Decoder.open(fileByteSource(adts));
-  expect(decoder.info).toMatchObject({ codec: 'aac', container: 'adts', sampleRate: 44_100, channelCount: 2 });
-  const { samples, frameCount, jumps } = decodeAll(decoder);
-  expect({ frameCount, jumps, lost: decoder.lostPackets }).toEqual({ frameCount: FRAMES, jumps: 0, lost: 0 });
-  const random = seededRandom(7);
-  for (let n = 0; n < 20; n += 1) {
-    const target = Math.floor(random() * frameCount);
-    expect(decoder.seek(target)).toBe(target);
-    const landed = decodeSome(decoder, 3000);
-    expect(landed.firstFrame).toBe(target);
-    // The phase of the noise that is put into the upper bands follows the stream's past.
-    expect(peakSignalToNoise(landed.samples, samples.subarray(target * 2))).toBeGreaterThan(45);
+  const { samples } = decodeAll(decoder);
+  // Headers are in every eighth packet: these targets let the decoder begin between them.
+  for (let packet = 20; packet < 160; packet += 1) {
+    decoder.seek(packet * 2048);
+    expect(peakSignalToNoise(decodeSome(decoder, 2048).samples, samples.subarray(packet * 4096))).toBeGreaterThan(100);
   }
+  expect(decoder.lostPackets).toBe(0);
 });
 
 describe.skipIf(!hasFfmpeg)('beside ffmpeg', () => {
@@ -45,5 +67,15 @@ describe.skipIf(!hasFfmpeg)('beside ffmpeg', () => {
     expect(samples.length).toBe(reference.length);
     // The decoder rounds to 16 bits.
     expect(peakSignalToNoise(samples, reference)).toBeGreaterThan(95);
+  });
+
+  test('HE-AAC v2 gives each side its own: the same to 12 bits', async () => {
+    using decoder = await Decoder.open(fileByteSource(parametric));
+    const { samples } = decodeAll(decoder);
+    const reference = ffmpegPcm(parametric);
+    expect(samples.length).toBe(reference.length);
+    expect(peakSignalToNoise(samples, reference)).toBeGreaterThan(72);
+    const swapped = samples.map((_sample, n) => samples[n ^ 1] ?? 0);
+    expect(peakSignalToNoise(swapped, reference)).toBeLessThan(40);
   });
 });

@@ -61,7 +61,11 @@ describe('mixing channels', () => {
         expect(Math.max(...mixed), `${from} to ${to}`).toBeLessThanOrEqual(1);
       }
     }
-    expect(() => mixingGains(9, 2)).toThrow(RangeError);
+  });
+
+  test('beyond eight channels each keeps its place', () => {
+    expect(mixChannels(Float32Array.of(1, 2, 3, 4, 5, 6, 7, 8, 9), 9, 2)).toEqual(Float32Array.of(1, 2));
+    expect(mixChannels(Float32Array.of(1, 2), 2, 10)).toEqual(Float32Array.of(1, 2, 0, 0, 0, 0, 0, 0, 0, 0));
   });
 });
 

@@ -1,6 +1,5 @@
-import { Resampler } from '@tutti/decode';
+import { mixChannels, Resampler } from '@tutti/decode';
 import type { PcmFormat } from '../output/output.ts';
-import { mapChannels } from './channel-map.ts';
 
 /** One track's PCM in the output's rate and channels. Nothing is touched where both agree. */
 export class PcmConverter {
@@ -24,7 +23,7 @@ export class PcmConverter {
 
   /** Converts interleaved frames; the answer lags behind by the resampler's look-ahead. */
   convert(samples: Float32Array): Float32Array {
-    const mapped = mapChannels(samples, this.#from.channelCount, this.#to.channelCount);
+    const mapped = mixChannels(samples, this.#from.channelCount, this.#to.channelCount, { isAttenuated: true });
     const resampler = this.#resampler;
     if (resampler === undefined) return mapped;
     const output = this.#room(mapped.length);

@@ -1,3 +1,5 @@
+import { toInt16, toInt24 } from '@tutti/decode';
+
 /** Sample formats that leave the program: little-endian, interleaved. */
 export type SampleFormat = 's16' | 's24' | 'f32';
 
@@ -14,23 +16,12 @@ export function sampleFormatFor(bitsPerSample: number | undefined): SampleFormat
 
 /** Interleaved floats (±1) as bytes; integers are rounded to nearest and clipped. */
 export function encodeSamples(samples: Float32Array, format: SampleFormat): Uint8Array {
-  const bytes = new Uint8Array(samples.length * bytesPerSample(format));
-  const view = new DataView(bytes.buffer);
-  for (let index = 0; index < samples.length; index++) {
-    const sample = samples[index] ?? 0;
-    if (format === 's16') {
-      view.setInt16(index * 2, toInteger(sample, 0x8000), true);
-    } else if (format === 's24') {
-      const value = toInteger(sample, 0x800000);
-      view.setUint16(index * 3, value & 0xffff, true);
-      view.setInt8(index * 3 + 2, value >> 16);
-    } else {
-      view.setFloat32(index * 4, sample, true);
-    }
+  switch (format) {
+    case 's16':
+      return new Uint8Array(toInt16(samples).buffer);
+    case 's24':
+      return toInt24(samples);
+    case 'f32':
+      return new Uint8Array(samples.slice().buffer);
   }
-  return bytes;
-}
-
-function toInteger(sample: number, fullScale: number): number {
-  return Math.max(-fullScale, Math.min(fullScale - 1, Math.round(sample * fullScale)));
 }

@@ -42,8 +42,8 @@ extern "C" fn decode() -> i32 {
 }
 
 #[unsafe(no_mangle)]
-extern "C" fn reset() {
-    STATE.with_borrow_mut(|state| state.stream.as_mut().map(Stream::reset));
+extern "C" fn reset(begins: bool) {
+    STATE.with_borrow_mut(|state| state.stream.as_mut().map(|stream| stream.reset(begins)));
 }
 
 /// Address of the samples of the last packet: 32-bit floats, interleaved.

@@ -28,8 +28,14 @@ impl Stream {
         })
     }
 
-    pub fn reset(&mut self) {
-        self.decoder = StreamDecoder::new();
+    /// `begins`: the packets that follow are the first. Else they are those of another place, where not every packet repeats what
+    /// earlier ones told: the headers of replication and of parametric stereo stay known.
+    pub fn reset(&mut self, begins: bool) {
+        if begins {
+            self.decoder = StreamDecoder::new();
+        } else {
+            self.decoder.restart();
+        }
     }
 
     /// Frames of the packet, whose samples are then in `samples`; `None` where it is damaged.

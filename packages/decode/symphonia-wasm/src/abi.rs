@@ -23,7 +23,7 @@ unsafe extern "C" {
     fn packet_rate() -> u32;
     fn packet_channels() -> usize;
     /// Forgets the packets so far.
-    fn reset_packets();
+    fn reset_packets(begins: i32);
 }
 
 struct Host;
@@ -43,9 +43,9 @@ impl ByteOrigin for Host {
 }
 
 impl PacketDecoder for Host {
-    fn reset(&mut self) {
+    fn reset(&mut self, begins: bool) {
         // SAFETY: the host's function takes no pointers.
-        unsafe { reset_packets() }
+        unsafe { reset_packets(i32::from(begins)) }
     }
 
     fn decode(&mut self, packet: &[u8], samples: &mut [f32]) -> Option<Decoded> {

@@ -27,7 +27,8 @@ pub struct Decoded {
 
 /// The host's decoder. It holds the state of one stream.
 pub trait PacketDecoder: Send {
-    fn reset(&mut self);
+    /// The packets that follow are the first of the stream, or those of another place in it.
+    fn reset(&mut self, begins: bool);
     /// Fills interleaved samples; `None` where the packet is damaged.
     fn decode(&mut self, packet: &[u8], samples: &mut [f32]) -> Option<Decoded>;
 }
@@ -118,7 +119,7 @@ pub struct ForeignDecoder {
 
 impl ForeignDecoder {
     pub fn new(foreign: Foreign, params: &AudioCodecParameters) -> Self {
-        foreign.with(|decoder| decoder.reset());
+        foreign.with(|decoder| decoder.reset(true));
         let opus = params.extra_data.as_deref().filter(|setup| params.codec == CODEC_ID_OPUS && setup.len() >= 19);
         let name = codec_name(params.codec);
         ForeignDecoder {
@@ -135,7 +136,7 @@ impl ForeignDecoder {
 
 impl AudioDecoder for ForeignDecoder {
     fn reset(&mut self) {
-        self.foreign.with(|decoder| decoder.reset());
+        self.foreign.with(|decoder| decoder.reset(false));
     }
 
     fn codec_info(&self) -> &CodecInfo {

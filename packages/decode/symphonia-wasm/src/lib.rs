@@ -27,3 +27,4 @@ pub mod sniff;
 pub mod source;
 mod start;
 pub mod tags;
+mod tail;

@@ -72,6 +72,9 @@ pub fn examine(source: &Source, foreign: Option<&Foreign>) -> Result<Examined, F
         Sniffed::Unsupported(codec, container) => return Err(unsupported(codec, container)),
         Sniffed::NotMedia(what) => return Err(Failure::NotMedia(format!("this is {what}, not audio"))),
     };
+    if family != Family::Other {
+        source.show_tail();
+    }
     // Ogg finds its duration at the end, Matroska its cues; the others only make estimates of the length.
     source.hide_length(matches!(family, Family::Mp4 | Family::Other));
     let mp4 = if family == Family::Mp4 { read_head(source).map_err(|_| Failure::Source)? } else { None };

@@ -58,7 +58,7 @@ impl Session {
         if is_broken {
             self.reopen()?;
         }
-        let settled = frame - self.preroll_frames();
+        let settled = self.in_phase(frame - self.preroll_frames());
         let can_land = (self.clock.precision != Precision::Counted || self.track.codec == CODEC_ID_FLAC)
             && !self.examined.is_chained
             && self.links == 0
@@ -178,6 +178,20 @@ impl Session {
         self.position
     }
 
+    fn has_replication(&self) -> bool {
+        self.track.codec == CODEC_ID_AAC && self.packet_frames > 1024
+    }
+
+    /// The frame at or before `settled` at which a decoder that begins there makes the noise that one run makes: replication takes it
+    /// from a circle of 512 values, 32 times a packet and band (ISO/IEC 14496-3, 4.6.18.7.5).
+    fn in_phase(&self, settled: i64) -> i64 {
+        if !self.has_replication() {
+            return settled;
+        }
+        let circle = 512 / 32 * self.packet_frames;
+        self.first_frame + (settled - self.first_frame).div_euclid(circle) * circle
+    }
+
     /// Frames that must be decoded and dropped before a frame comes out as it does in one run.
     fn preroll_frames(&self) -> i64 {
         match self.track.codec {
@@ -186,8 +200,8 @@ impl Session {
             CODEC_ID_MP3 if self.rate >= 32_000 => 12 * 1152,
             CODEC_ID_MP3 => 40 * 576,
             CODEC_ID_MP1 | CODEC_ID_MP2 => 4 * 1152,
-            // Spectral band replication looks further back than the overlap.
-            CODEC_ID_AAC if self.packet_frames > 1024 => 4 * self.packet_frames,
+            // Spectral band replication looks further back than the overlap: measured, nine packets until the last bit agrees.
+            CODEC_ID_AAC if self.has_replication() => 10 * self.packet_frames,
             CODEC_ID_AAC => 2 * 1024,
             // Measured: after half a second the samples are those of one run, to the last bit. RFC 7845, 4.6, asks for 80 ms,
             // which leaves a difference of some 50 dB.

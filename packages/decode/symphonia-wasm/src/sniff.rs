@@ -41,7 +41,28 @@ pub fn sniff(source: &Source) -> io::Result<Sniffed> {
     if position == 0 && head.is_empty() {
         return Ok(Sniffed::Empty);
     }
-    Ok(sniff_head(&head))
+    let sniffed = sniff_head(&head);
+    if sniffed == Sniffed::Family(Family::Other) && is_free_format(&source.read_up_to(position, FREE_FORMAT_BYTES)?) {
+        return Ok(Sniffed::Unsupported("mpeg audio of free format", "a raw stream"));
+    }
+    Ok(sniffed)
+}
+
+/// Holds three packets of any bitrate that an encoder would choose by itself.
+const FREE_FORMAT_BYTES: usize = 8 * 1024;
+
+/// MPEG audio whose headers tell no bitrate: their distance is the same from packet to packet, but for a byte (or, in
+/// Layer I, four) of padding (ISO/IEC 11172-3, 2.4.2.3).
+fn is_free_format(bytes: &[u8]) -> bool {
+    let Some(first) = bytes.first_chunk::<3>() else { return false };
+    let is_free = |header: &[u8; 3]| {
+        header[0] == 0xff && header[1] & 0xe0 == 0xe0 && header[1] & 0x06 != 0 && header[1] & 0x18 != 0x08 && header[2] & 0xf0 == 0 && header[2] & 0x0c != 0x0c
+    };
+    let follows = |at: usize| {
+        let header = bytes.get(at..).and_then(|rest| rest.first_chunk::<3>());
+        header.is_some_and(|header| is_free(header) && header[1] == first[1] && header[2] & 0xfc == first[2] & 0xfc)
+    };
+    is_free(first) && (24..bytes.len() / 2).any(|length| follows(length) && (0..9).any(|padding| follows(2 * length + padding - 4)))
 }
 
 /// Length of the ID3v2 tag that begins here (ID3v2.4, section 3.1), footer included.
@@ -102,10 +123,22 @@ pub fn sniff_head(head: &[u8]) -> Sniffed {
     if let Some((_, codec, container)) = UNSUPPORTED.iter().find(|(magic, ..)| starts(magic)) {
         return Sniffed::Unsupported(codec, container);
     }
+    if is_loas(head) {
+        return Sniffed::Unsupported("aac in latm", "a raw stream");
+    }
     if starts(b"RIFF") && head.len() >= 12 && !has_at(8, b"WAVE") {
         return Sniffed::Unsupported("audio", "a riff file that is not wav");
     }
     sniff_text(head).map_or(Sniffed::Family(Family::Other), Sniffed::NotMedia)
+}
+
+/// Two frames of an audio sync stream, one behind the other (ISO/IEC 14496-3, 1.7.2).
+fn is_loas(head: &[u8]) -> bool {
+    let length = |at: usize| match head.get(at..at + 3) {
+        Some(&[0x56, high, low]) if high >> 5 == 7 => Some(3 + (usize::from(high & 0x1f) << 8 | usize::from(low))),
+        _ => None,
+    };
+    length(0).is_some_and(|first| first > 3 && length(first).is_some())
 }
 
 fn sniff_text(head: &[u8]) -> Option<&'static str> {

@@ -5,6 +5,8 @@ use std::sync::{Arc, Mutex, MutexGuard};
 
 use symphonia::core::io::{MediaSource, MediaSourceStream, MediaSourceStreamOptions};
 
+use crate::tail::{cut_start, tail_start};
+
 /// A read that the host could not do. What went wrong stays on the host's side.
 #[derive(Debug)]
 pub struct ReadFailed;
@@ -33,13 +35,17 @@ struct Inner {
     has_failed: bool,
     is_length_hidden: bool,
     is_forward_only: bool,
+    /// Tags that end the file are not presented.
+    hides_tail: bool,
+    /// Where they begin, once they were come to.
+    tail: Option<u64>,
     /// Bytes that are presented instead of the source's own.
     patches: Vec<(u64, [u8; 4])>,
 }
 
 impl Inner {
     fn read_at(&mut self, position: u64, into: &mut [u8]) -> io::Result<usize> {
-        if into.is_empty() {
+        if into.is_empty() || self.tail.is_some_and(|tail| position >= tail) {
             return Ok(0);
         }
         if let Some(count) = copy_from(&self.head, 0, position, into) {
@@ -63,6 +69,16 @@ impl Inner {
         Ok(copy_from(&self.window, self.window_start, position, into).unwrap_or(0))
     }
 
+    fn hide_tail(&mut self) {
+        let length = self.origin.len();
+        if let Some(at) = tail_start(&self.window, self.window_start, length) {
+            self.window.truncate(at);
+            self.tail = Some(self.window_start + at as u64);
+        } else if let (Some(at), Some(_)) = (cut_start(&self.window), length) {
+            self.window.truncate(at);
+        }
+    }
+
     fn fill_window(&mut self, position: u64) -> io::Result<()> {
         self.window.resize(WINDOW_BYTES, 0);
         self.window_start = position;
@@ -78,6 +94,9 @@ impl Inner {
         self.window.truncate(count);
         for (at, bytes) in &self.patches {
             overlay(&mut self.window, position, *at, bytes);
+        }
+        if self.hides_tail {
+            self.hide_tail();
         }
         if self.keeps_head && position == self.head.len() as u64 {
             if self.head.len() + count <= MAX_KEPT_HEAD_BYTES {
@@ -124,6 +143,8 @@ impl Source {
             has_failed: false,
             is_length_hidden: false,
             is_forward_only: false,
+            hides_tail: true,
+            tail: None,
             patches: Vec::new(),
         })))
     }
@@ -152,6 +173,16 @@ impl Source {
     /// Keeps Symphonia from estimating a duration by sampling the whole file.
     pub fn hide_length(&self, is_hidden: bool) {
         self.inner().is_length_hidden = is_hidden;
+    }
+
+    /// Presents the tags that end the file, too: for containers that tell themselves where they end.
+    pub fn show_tail(&self) {
+        let mut inner = self.inner();
+        inner.hides_tail = false;
+        inner.tail = None;
+        if inner.origin.len().is_some() {
+            inner.window.clear();
+        }
     }
 
     /// Presents a seekable source as one that only goes forward: some readers open truncated files only then.

@@ -1,4 +1,4 @@
-import { mapChannels } from '../channel-map.ts';
+import { mixChannels } from '@tutti/decode';
 import { FrameWindow } from '../frame-window.ts';
 import type { Track } from '../track.ts';
 
@@ -147,7 +147,7 @@ export class TrackFeed {
         `play in step: the track changes from ${this.sampleRate} to ${read.format.sampleRate} frames per second`,
       );
     }
-    const samples = mapChannels(read.samples, read.format.channelCount, this.#options.channelCount);
+    const samples = mixChannels(read.samples, read.format.channelCount, this.#options.channelCount, { isAttenuated: true });
     // A hole in the media is silence of its length; what comes twice is taken once.
     const hole = Math.min(read.positionFrames - this.#window.endFrame, windowSeconds * this.sampleRate);
     if (hole > 0) this.#window.append(new Float32Array(hole * this.#options.channelCount));
