@@ -154,9 +154,14 @@ async function play(): Promise<void> {
   await command('play');
 }
 
+/** What the host says of the session, asked until it answers: a host that never does again is a surprise of its own. */
 async function status(): Promise<SessionView> {
-  const { events } = await command('status');
-  return events.find(({ event }) => event === 'status') as unknown as SessionView;
+  for (;;) {
+    const { events } = await command('status');
+    const told = events.find(({ event }) => event === 'status');
+    if (told !== undefined) return told as unknown as SessionView;
+    if (endedCount > 0) throw new Error(`a process has ended: ${surprises.join('; ')}`);
+  }
 }
 
 /** Looks at the nodes until the minute is over: the worst alignment that any of them tells. */

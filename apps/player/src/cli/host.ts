@@ -132,8 +132,10 @@ export function shortHostName(): string {
 
 /** The address by which others on the network reach this computer. */
 function lanAddress(): string {
-  const addresses = Object.values(networkInterfaces()).flatMap((all) => all ?? []);
-  return addresses.find(({ family, internal }) => family === 'IPv4' && !internal)?.address ?? '127.0.0.1';
+  const addresses = Object.values(networkInterfaces()).flatMap((all) => all?.filter(({ internal }) => !internal) ?? []);
+  // An address that holds on one link only says nothing without the name of the link.
+  const usable = addresses.filter(({ address }) => !address.startsWith('fe80:'));
+  return (usable.find(({ family }) => family === 'IPv4') ?? usable[0])?.address ?? '127.0.0.1';
 }
 
 function ticking(run: () => void, everyMs: number): Disposable {

@@ -96,6 +96,10 @@ export function tellHost(event: HostEvent, reporter: Reporter): void {
       reporter.line(event.type === 'joined' ? `+ ${event.name}` : `− ${event.name}`);
       reporter.event(`node-${event.type}`, { nodeId: event.nodeId, name: event.name });
       return;
+    case 'measuring':
+      reporter.line(`${event.name} is still measuring its clock: it plays as soon as it knows the time`);
+      reporter.event('node-measuring', { nodeId: event.nodeId, name: event.name });
+      return;
     case 'fetching':
       reporter.status(`fetching ${event.label}`);
       reporter.event('fetching', { source: event.label });

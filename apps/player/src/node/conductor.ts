@@ -135,7 +135,7 @@ export class Conductor implements Disposable {
     memory.apply({ type: 'got', nodeId, hash: track.hash, isOk: false });
     if (!this.#hasSomebody(track.hash)) memory.apply({ type: 'failed', trackId, message });
     this.#rolls.answer(nodeId, trackId, undefined);
-    if (track.failure === undefined && memory.state.currentId === trackId && !this.#hasSomebody(track.hash)) this.#advance();
+    if (track.failure === undefined && memory.state.currentId === trackId && !this.#hasSomebody(track.hash)) this.#goOn();
   }
 
   left(nodeId: string): void {
@@ -297,14 +297,22 @@ export class Conductor implements Disposable {
       this.#publish(following);
       return;
     }
+    this.#goOn();
+  }
+
+  /** Leaves the current track as it is: the next one begins when somebody can, and without one it is silent. */
+  #goOn(): void {
+    const { memory } = this.#options;
+    const { line } = memory.state;
     const next = nextTrack(memory.state);
+    if (line === undefined) return;
     const { hash, rateDen, rateNum, trackId } = line;
+    this.#operation++;
     if (next === undefined) {
       this.#wantsToPlay = false;
       memory.apply({ type: 'advanced', trackId: undefined });
       this.#publish({ trackId, hash, frame0: 0, t0Us: this.#leadUs(0), rateNum, rateDen, state: 'stopped' });
     } else {
-      // Everything up to here has been played; the next one begins when somebody can.
       memory.apply({ type: 'advanced', trackId: next.trackId }, { type: 'stopped' });
       this.proceed();
     }

@@ -36,7 +36,8 @@ export interface HostOptions {
 }
 
 export type HostEvent =
-  | { readonly type: 'joined' | 'disconnected'; readonly nodeId: string; readonly name: string }
+  /** `measuring`: it should play and does not know the time yet. */
+  | { readonly type: 'joined' | 'disconnected' | 'measuring'; readonly nodeId: string; readonly name: string }
   | IntakeEvent
   /** A track should begin, and no node was ready for it in time. */
   | { readonly type: 'unanswered'; readonly label: string }
@@ -238,6 +239,12 @@ class RunningHost implements Host {
     this.#parts.onEvent({ type: 'node-failed', name, label: this.#labelOf(trackId), message });
   }
 
+  #tellMeasuring(): void {
+    for (const { isConnected, name, nodeId, report } of this.#memory.state.members) {
+      if (isConnected && report?.isClockReady !== true) this.#parts.onEvent({ type: 'measuring', nodeId, name });
+    }
+  }
+
   #labelOf(trackId: string): string {
     return this.#memory.state.tracks.find((track) => track.trackId === trackId)?.label ?? trackId;
   }
@@ -258,11 +265,13 @@ class RunningHost implements Host {
         this.#memory.apply({ type: 'moved', trackId: command.trackId, index: command.index, revision: command.revision });
         break;
       case 'play':
+        this.#tellMeasuring();
         return conductor.play();
       case 'pause':
         conductor.pause();
         break;
       case 'resume':
+        this.#tellMeasuring();
         return conductor.resume();
       case 'seek':
         return conductor.seek(command.seconds);

@@ -42,6 +42,11 @@ export class PeerTracks implements Disposable {
     return this.#clock;
   }
 
+  /** Whether this node has left the party: what fails from then on was given up. */
+  get hasEnded(): boolean {
+    return this.#ended.signal.aborted;
+  }
+
   /** Fetches a track, or joins the fetch that goes on; what failed may be tried again. */
   fetch(hash: string, onProgress?: FetchOptions['onProgress']): Promise<void> {
     const known = this.#fetches.get(hash);

@@ -61,7 +61,10 @@ export class PeerVisit {
   /** Resolves with the host's farewell, or `undefined` when the connection closed without one. Rejects with the link's error. */
   async run(welcome: Welcome): Promise<string | undefined> {
     const { host, keys, link, nonces, onSession, player, thread } = this.#options;
-    using _measuring = player.on((event) => void (event.type === 'measured' && link.send(event)));
+    using _telling = player.on((event) => {
+      if (event.type === 'measured') link.send(event);
+      else if (event.type === 'failed') this.#tellFailure(event.trackId, event.error);
+    });
     onSession(welcome.session);
     // The track is opened while the clock is being measured.
     if (welcome.line !== undefined) this.#follow(welcome.line);
@@ -140,6 +143,7 @@ export class PeerVisit {
       await tracks.fetch(hash, ({ doneBytes, totalBytes }) => link.send({ type: 'progress', trackId, doneBytes, totalBytes }));
       link.send({ type: 'got', trackId, hash, isOk: true });
     } catch (error) {
+      if (tracks.hasEnded) return;
       link.send({ type: 'got', trackId, hash, isOk: false, message: sentenceOf(error) });
       this.#options.onTrackFailed(trackId, error);
     }
@@ -158,10 +162,15 @@ export class PeerVisit {
         ...(durationFrames === undefined ? {} : { durationFrames }),
       });
     } catch (error) {
-      const code = error instanceof Error && 'code' in error ? String(error.code) : 'party/failed';
-      link.send({ type: 'failed', trackId, code, message: sentenceOf(error) });
+      if (tracks.hasEnded) return;
+      this.#tellFailure(trackId, error);
       onTrackFailed(trackId, error);
     }
+  }
+
+  #tellFailure(trackId: string, error: unknown): void {
+    const code = error instanceof Error && 'code' in error ? String(error.code) : 'party/failed';
+    this.#options.link.send({ type: 'failed', trackId, code, message: sentenceOf(error) });
   }
 
   /** Gets a track and opens it, wherever it is going to be entered. What fails here fails again then, and is told. */

@@ -364,6 +364,22 @@ describe('the conductor', () => {
     expect(self.lines.at(-1)).toMatchObject({ trackId: 'b', state: 'playing' });
   });
 
+  test('a track that breaks off on every node is left at once, not at its end; on one node, that node is silent', async () => {
+    const self = await playing();
+    await self.advance(1000);
+    self.conductor.failed('x', 'a', 'broken');
+    await self.settle();
+    expect(self.memory.state.currentId).toBe('a');
+    self.conductor.failed('y', 'a', 'broken');
+    await self.advance(1);
+    expect(self.lines.at(-1)).toMatchObject({ trackId: 'b', state: 'playing', frame0: 0, t0Us: 2_060_000 });
+    expect(self.memory.state.tracks[0]).toMatchObject({ failure: 'broken' });
+    self.conductor.failed('x', 'b', 'broken');
+    self.conductor.failed('y', 'b', 'broken');
+    await self.advance(1);
+    expect(self.lines.at(-1)).toMatchObject({ state: 'stopped' });
+  });
+
   test('a track whose bytes no node could play before is passed over at once', async () => {
     const self = await playing();
     self.memory.apply(

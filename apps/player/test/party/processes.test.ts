@@ -1,5 +1,7 @@
 import { once } from 'node:events';
+import { readFile, writeFile } from 'node:fs/promises';
 import { createServer, type AddressInfo } from 'node:net';
+import { networkInterfaces } from 'node:os';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fixturePath } from '@tutti/fixtures';
 import { describe, expect, test } from 'vitest';
@@ -57,6 +59,8 @@ async function party(sources: readonly string[], use: (party: Party) => Promise<
 }
 
 const piece = fixturePath('piece.flac');
+const hasIPv6 = Object.values(networkInterfaces()).some((all) => all?.some(({ address }) => address === '::1'));
+if (!hasIPv6) process.stdout.write('skipped: this machine has no IPv6, so no node joins over it\n');
 
 describe('a party of processes', () => {
   test('plays, obeys ctl, tells how well it keeps time, and ends with its host', async () => {
@@ -111,6 +115,63 @@ describe('a party of processes', () => {
       const after = await ctl('status');
       expect(after.code).toBe(64);
       expect(after.stderr).toContain('there is no party on this computer');
+    });
+  }, 120_000);
+
+  test('goes from 44.1 kHz to 48 kHz and back without an interruption, and seeks there', async () => {
+    await party(['part-1.flac', 'piece.opus', 'part-2.flac'].map(fixturePath), async ({ ctl, host, join }) => {
+      const one = join('one');
+      await Promise.all([host, one].map((node) => node.said(/"playing".*piece\.opus/)));
+      expect((await ctl('seek', '0:04')).stderr).toBe('▶ piece.opus 0:04\n');
+      await Promise.all([host, one].map((node) => node.said(/"track-end".*piece\.opus[^]*"playing".*part-2/)));
+      expect(JSON.stringify([...host.soFar(), ...one.soFar()])).not.toMatch(/failed|snapped/);
+    });
+  }, 120_000);
+
+  test('is told apart from another one on the same computer, and found by IPv6 and by name', async () => {
+    await using home = await temporaryHome();
+    const options = ['--port', '0', '--clock-port', '0', '--output', 'null', '--json'];
+    const hosts = ['first', 'second'].map((name) =>
+      startTutti(['host', '--name', name, '--no-play', ...options, '--cache', home.file(name)], { home: home.directory }),
+    );
+    const nodes: RunningTutti[] = [];
+    try {
+      await Promise.all(hosts.map((host) => host.said(/"hosting"/)));
+      const ports = hosts.map((host) => Number(host.soFar()[0]?.['port'])).toSorted((a, b) => a - b);
+      const [first] = hosts;
+      const port = Number(first?.soFar()[0]?.['port']);
+      const unclear = await runTutti(['ctl', 'status'], { home: home.directory });
+      expect(unclear.code).toBe(64);
+      expect(unclear.stderr).toContain(`choose with --host localhost:${ports[0]} or localhost:${ports[1]}`);
+      const named = await runTutti(['ctl', 'status', '--host', `localhost:${port}`], { home: home.directory });
+      expect(named.stdout.toString()).toContain('first: ■ 0 nodes');
+      // The address alone is enough where the host's own user joins.
+      for (const address of hasIPv6 ? [`[::1]:${port}`, `localhost:${port}`] : [`localhost:${port}`]) {
+        const node = startTutti(['join', address, '--output', 'null', '--json', '--cache', home.file(`node-${nodes.length}`)], {
+          home: home.directory,
+        });
+        nodes.push(node);
+        await node.said(/"joined".*"first"[^]*"clock"/);
+      }
+    } finally {
+      for (const { child } of [...hosts, ...nodes]) child.kill('SIGKILL');
+      await Promise.all([...hosts, ...nodes].map(({ result }) => result));
+    }
+  }, 120_000);
+
+  test('leaves a track that turns into something else in its middle, and says which', async () => {
+    await using directory = await temporaryHome();
+    // Two streams of different codecs, one after the other in one file: allowed in Ogg, played by few.
+    const chained = directory.file('chained.ogg');
+    await writeFile(
+      chained,
+      Buffer.concat(await Promise.all(['piece.ogg', 'piece.opus'].map((name) => readFile(fixturePath(name))))),
+    );
+    await party([chained, fixturePath('part-1.flac')], async ({ ctl, host, join }) => {
+      const one = join('one');
+      await Promise.all([host.said(/"node-failed"/), one.said(/"track-failed".*chained[^]*"playing".*part-1/)]);
+      const status = await ctl('status');
+      expect(status.stdout.toString()).toMatch(/failed .*chained\.ogg \(.+\)/);
     });
   }, 120_000);
 

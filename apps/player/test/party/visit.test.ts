@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { createSecret, AttemptLimit, PartyKeys, type HostMessage, type PeerMessage } from '@tutti/sync/protocol';
 import { connectLink, proveToHost } from '@tutti/sync/transport';
+import { fixturePath } from '@tutti/fixtures';
 import { describe, expect, test } from 'vitest';
 import { InvitationFiles } from '../../src/node/invitation-file.ts';
 import { receiveVisit } from '../../src/node/host-visit.ts';
@@ -26,6 +27,17 @@ describe('a visit', () => {
     link.send({ type: 'command', id: 1, command: { kind: 'stop' } });
     await link.ended;
     await party.until(({ members }) => members[0]?.isConnected === false);
+  });
+
+  test('of a node that does not know the time is told to the host before it plays', async () => {
+    await using party = await hostParty();
+    const link = await introduced(party);
+    link.send(hello);
+    await link.receive();
+    await party.host.add([fixturePath('part-1.flac')], 'me');
+    await party.host.command({ kind: 'play' });
+    expect(party.events).toContainEqual({ type: 'measuring', nodeId: 'n', name: 'n' });
+    link.close();
   });
 
   test('of somebody who takes another node’s place is refused', async () => {
