@@ -35,6 +35,8 @@ const urgentSeconds = 0.1;
 const stepBlocks = 3;
 /** Steps whose leads are remembered: a second of them. */
 const leadSteps = 20;
+/** What is taken back begins so far ahead of the earliest frame: as long as rendering it again takes. */
+const reworkSeconds = 0.01;
 /** Changes of gain, and cuts. */
 const rampSeconds = 0.005;
 /** A jump onto the timeline is blended over this time. */
@@ -168,7 +170,8 @@ export class Lockstep {
     this.#forget(heardFrame);
     const earliest = output.earliestFrame;
     this.#measureLead(earliest);
-    if (this.#head < earliest) this.#fallBehind(earliest);
+    // The earliest frame allows for a callback at any moment: one that has come since the head was chosen was allowed for.
+    if (this.#head < earliest - output.quantumFrames) this.#fallBehind(earliest);
     const horizon = earliest + queueSeconds * format.sampleRate;
     if (this.#head < horizon) this.#steer();
     const blockFrames = Math.round(blockSeconds * format.sampleRate);
@@ -210,9 +213,11 @@ export class Lockstep {
 
   /** Moves the head back to the frame of an instant, as far as the output gives back. Without one: as far as it goes. */
   #takeBack(fromUs?: SessionUs): void {
-    const { output } = this.#options;
-    const wanted = fromUs === undefined ? 0 : Math.ceil((this.#clock.frameAt(fromUs) ?? 0) - 1e-6);
-    if (this.#head <= Math.max(wanted, output.earliestFrame)) return;
+    const { output, format } = this.#options;
+    const asked = fromUs === undefined ? 0 : Math.ceil((this.#clock.frameAt(fromUs) ?? 0) - 1e-6);
+    const { earliestFrame } = output;
+    const wanted = asked >= earliestFrame ? asked : earliestFrame + Math.round(reworkSeconds * format.sampleRate);
+    if (this.#head <= wanted) return;
     const cut = output.retract(wanted);
     if (this.#head <= cut) return;
     this.#voices = this.#placed.cut(cut);
