@@ -12,7 +12,7 @@ import { startFarOrigin } from './first-audio/far-origin.ts';
 import { cachedSeeks, openedFirstAudio, temporaryCache } from './first-audio/in-process.ts';
 import { packCommand } from './first-audio/packed-command.ts';
 
-const ROUNDS = 1;
+const ROUNDS = 5;
 const LATENCY_MS = 50;
 
 const cases = [

@@ -50,8 +50,8 @@ export interface MixOptions {
  *
  * Down to two and one the coefficients are those of ITU-R BS.775-4, annex 4 (centre and surrounds at −3 dB; to mono the front
  * pair at −3 dB, surrounds at −6 dB; no low-frequency channel). A channel whose speaker exists stays as it is, one whose
- * speaker does not exist goes to the front pair by the same rule, and mono goes to the front pair at −3 dB each. Beyond
- * eight channels nobody knows the speakers: each channel keeps its place, surplus ones are dropped.
+ * speaker does not exist goes to the front pair by the same rule. Mono is no centre: it goes to both of the front pair as it is,
+ * as loud as players play it. Beyond eight channels nobody knows the speakers: each channel keeps its place, surplus ones are dropped.
  */
 export function mixChannels(samples: Float32Array, from: number, to: number, options: MixOptions = {}): Float32Array {
   if (from === to) return samples;
@@ -74,15 +74,16 @@ export function mixingGains(from: number, to: number, options: MixOptions = {}):
   if (inputs === undefined || outputs === undefined) {
     return Array.from({ length: to }, (_, output) => Array.from({ length: from }, (_, input) => (input === output ? 1 : 0)));
   }
-  const gains = outputs.map((output) => inputs.map((input) => gain(input, output, outputs)));
+  const gains = outputs.map((output) => inputs.map((input) => gain(input, output, inputs, outputs)));
   if (options.isAttenuated !== true) return gains;
   const loudest = Math.max(1, ...gains.map((row) => row.reduce((sum, value) => sum + value, 0)));
   return gains.map((row) => row.map((value) => value / loudest));
 }
 
-function gain(input: Speaker, output: Speaker, outputs: readonly Speaker[]): number {
+function gain(input: Speaker, output: Speaker, inputs: readonly Speaker[], outputs: readonly Speaker[]): number {
   if (outputs.length === 1) return TO_MONO[input];
   if (outputs.includes(input)) return input === output ? 1 : 0;
+  if (inputs.length === 1) return output === 'L' || output === 'R' ? 1 : 0;
   if (output === 'L') return TO_STEREO[input][0];
   return output === 'R' ? TO_STEREO[input][1] : 0;
 }

@@ -46,7 +46,7 @@ describe('mixing channels', () => {
       [0, 1, half, 0, 0, half],
     ]);
     expect(mixingGains(6, 1)).toEqual([[half, half, 1, 0, 0.5, 0.5]]);
-    expect(mixingGains(1, 2)).toEqual([[half], [half]]);
+    expect(mixingGains(1, 2)).toEqual([[1], [1]]);
   });
 
   test('leaves alone what has its speaker, and silent what has no source', () => {
