@@ -52,8 +52,8 @@ export function tuttiBy(launcher: string): TuttiContender {
       const found = new Set(await stored(job));
       const wanted = new Set(job.set.sha256s);
       const right = job.set.sha256s.filter((hash) => found.has(hash)).length;
-      const isExact = found.size === wanted.size && right === job.set.sha256s.length;
-      return `${right} of ${job.set.sha256s.length}${isExact ? '' : ', not exact'}`;
+      const isExact = [...found].every((hash) => wanted.has(hash));
+      return `${right} of ${job.set.sha256s.length}${isExact ? '' : ' and others'}`;
     },
   };
 }
@@ -88,7 +88,7 @@ const curl: Contender = {
     let right = 0;
     for (const file of set.files) {
       const [got, wanted] = [await hashOf(join(home, file)), await hashOf(join(set.directory, file))];
-      if (got === wanted) right += 1;
+      if (got !== undefined && got === wanted) right += 1;
     }
     return `${right} of ${set.files.length}`;
   },

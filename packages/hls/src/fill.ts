@@ -60,7 +60,8 @@ class Filling {
       before = misses.size;
       misses = await this.#pass([...misses.keys()].map((target) => [target]));
     }
-    const missing = [...this.#options.missing, ...Array.from(misses, ([target, reason]) => describe(target, reason))];
+    const inOrder = this.#targets.filter((target) => misses.has(target));
+    const missing = [...this.#options.missing, ...inOrder.map((target) => describe(target, misses.get(target)))];
     return {
       ...this.#progress(),
       isComplete: missing.length === 0,
