@@ -19,7 +19,7 @@ export interface DeviceMapOptions {
   readonly sampleRate: number;
   /** A shift of at least this many frames that five observations agree on is a step at once; a smaller one after three seconds. */
   readonly stepFrames: number;
-  /** How far back observations count. Default 20 s. */
+  /** How far back observations count. Default 60 s. */
   readonly windowUs?: number;
   readonly onStep?: (step: DeviceStep) => void;
 }
@@ -51,15 +51,17 @@ const stepSamples = 5;
 const smallStepUs = 1000;
 const smallStepSpanUs = 3_000_000;
 const smallStepNoiseUs = 300;
-/** The part of a bin's observations that is believed to be on time: a poll sees a callback late, never early. */
-const onTime = 0.05;
-/** Assumed jitter of one bin's envelope, and how far crystals stray from their nominal rate. */
-const binNoiseUs = 20;
+/** The part of the observations that is believed to be on time: a poll sees a callback late, never early. */
+const onTime = 0.02;
+/** The line goes along the earliest observations of this many stretches of equal length. */
+const stretches = 12;
+/** Assumed jitter of one stretch's envelope, and how far crystals stray from their nominal rate. */
+const stretchNoiseUs = 20;
 const crystalPpm = 100;
 
 /**
- * Local time ⇄ device frame, fitted to noisy observations: the earliest of each half second, and a line along the floor of
- * those: half seconds in which a busy machine saw every callback late do not lift it. Until
+ * Local time ⇄ device frame, fitted to noisy observations: the earliest of each of a dozen stretches, and a line along the floor of
+ * those: stretches in which a busy machine saw every callback late do not lift it. Until
  * enough time has been seen, the line leans towards the nominal rate. Fed by an output for as long as it plays.
  */
 export class DeviceMap {
@@ -78,7 +80,7 @@ export class DeviceMap {
 
   constructor(options: DeviceMapOptions) {
     const { onStep, ...rest } = options;
-    this.#options = { windowUs: 20_000_000, ...rest };
+    this.#options = { windowUs: 60_000_000, ...rest };
     this.#onStep = onStep;
   }
 
@@ -96,7 +98,7 @@ export class DeviceMap {
     return -(this.#fit()?.slope ?? this.#prior.slope);
   }
 
-  /** How far the half-second envelopes scatter around the line, in microseconds (standard deviation); `undefined` until ready. */
+  /** How far the envelopes of the stretches scatter around the line, in microseconds (standard deviation); `undefined` until ready. */
   get spreadUs(): number | undefined {
     return this.#fit()?.deviation;
   }
@@ -194,14 +196,18 @@ export class DeviceMap {
 
   #refit(): void {
     this.#isStale = false;
-    // Inside a bin the device drifts too: flatten it with the rate known so far, so that the envelope is one of noise alone.
+    // Inside a stretch the device drifts too: flatten it with the rate known so far, so that the envelope is one of noise alone.
     const slope = this.#line?.slope ?? this.#prior.slope;
-    const points = this.#bins.map(({ samples }) => {
+    const size = Math.ceil(this.#bins.length / stretches);
+    const points = Array.from({ length: Math.ceil(this.#bins.length / size) }, (_, index) => {
+      // The youngest stretch is a whole one, too: it counts the most for what comes.
+      const end = this.#bins.length - index * size;
+      const samples = this.#bins.slice(Math.max(0, end - size), end).flatMap((bin) => bin.samples);
       const seconds = samples.reduce((sum, sample) => sum + sample.seconds, 0) / samples.length;
       const flat = samples.map((sample) => sample.lateUs - slope * (sample.seconds - seconds));
       return { x: seconds, y: quantile(flat, onTime), weight: samples.length };
     });
-    this.#line = fitFloor(points, { ...this.#prior, noise: binNoiseUs, slopeLimit: 3 * crystalPpm });
+    this.#line = fitFloor(points, { ...this.#prior, noise: stretchNoiseUs, slopeLimit: 3 * crystalPpm });
   }
 
   #rememberRate(): void {

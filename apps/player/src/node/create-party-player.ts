@@ -34,8 +34,12 @@ export interface PartyPlayerOptions {
 
 /** The player looks at its clocks, and renders, this often. */
 const stepMs = 50;
-/** Between the arrival of a line and the frame that is placed for it, besides what the output needs: one step on a busy machine. */
+/** Between the arrival of a line and the frame that is placed for it, besides what the output needs. */
 const reactionMs = 30;
+/** As long as the player's own steps came late of late, where that is more, up to this. */
+const mostReactionMs = 250;
+/** Steps whose lateness is remembered: a few seconds of them. */
+const lateSteps = 100;
 /** A prepared track has this much decoded. */
 const preparedSeconds = 0.25;
 /** Tracks that are open though no line speaks of them: the ones prepared last. */
@@ -68,6 +72,8 @@ class LockstepPartyPlayer implements PartyPlayer {
   #output: TimedOutput | undefined;
   #lockstep: Lockstep | undefined;
   #wake = new AbortController();
+  /** By how much the latest steps came later than planned. */
+  readonly #latesMs: number[] = [];
 
   constructor(options: PartyPlayerOptions) {
     this.#options = options;
@@ -83,6 +89,7 @@ class LockstepPartyPlayer implements PartyPlayer {
     const signal = AbortSignal.any([this.#closing.signal, ...(options.signal === undefined ? [] : [options.signal])]);
     const lockstep = await this.#opened;
     const { feed } = await this.#openOnce(track, signal);
+    lockstep.prepare(feed);
     // What sounds now goes on being decoded where it is: it is moved when the line says so.
     if (options.frame !== undefined && !lockstep.isSounding(track.trackId)) {
       const fromFrame = Math.max(0, options.frame);
@@ -91,7 +98,8 @@ class LockstepPartyPlayer implements PartyPlayer {
     this.#stepSoon();
     const leadUs = lockstep.leadUs ?? 0;
     return {
-      minLeadMs: Math.ceil(leadUs / 1000) + reactionMs,
+      minLeadMs:
+        Math.ceil(leadUs / 1000) + Math.max(reactionMs, Math.min(mostReactionMs, Math.ceil(Math.max(0, ...this.#latesMs)))),
       sampleRate: feed.sampleRate,
       durationFrames: feed.durationFrames,
     };
@@ -221,7 +229,6 @@ class LockstepPartyPlayer implements PartyPlayer {
 
   async #run(): Promise<void> {
     const { signal } = this.#closing;
-    const sleep = this.#options.sleep ?? ((durationMs, { signal }) => setTimeout(durationMs, undefined, { signal }));
     const lockstep = await this.#opened.catch(() => undefined);
     if (lockstep === undefined) return;
     using _clock = this.#output?.watchClock((sample) => lockstep.observe(sample));
@@ -232,8 +239,17 @@ class LockstepPartyPlayer implements PartyPlayer {
       this.#reportLengths();
       this.#closeSpareTracks(lockstep);
       if (hasMore) await setImmediate();
-      else await sleep(stepMs, { signal: AbortSignal.any([signal, this.#wake.signal]) }).catch(() => {});
+      else await this.#rest(AbortSignal.any([signal, this.#wake.signal]));
     }
+  }
+
+  /** Waits for the next step, or until something happens before it is due. */
+  async #rest(signal: AbortSignal): Promise<void> {
+    const sleep = this.#options.sleep ?? ((durationMs, options) => setTimeout(durationMs, undefined, options));
+    const sinceUs = this.#nowUs();
+    await sleep(stepMs, { signal }).catch(() => {});
+    this.#latesMs.push((this.#nowUs() - sinceUs) / 1000 - stepMs);
+    if (this.#latesMs.length > lateSteps) this.#latesMs.shift();
   }
 
   #reportFailures(): void {

@@ -14,8 +14,19 @@ export interface DeviceClockOptions {
 const pollAheadUs = 2000;
 /** Between two polls. Polling without a pause would keep the processor from the very thread that is observed. */
 const napMs = 0.15;
+/** From so long before a callback is expected to so long after it, polls follow each other closely. Seen later it says nothing. */
+const closeAheadUs = 200;
+const patienceUs = 600;
+const closeNapMs = 0.02;
 /** A callback that was seen later than expected was most likely seen late: the expectation follows it no faster than this. */
 const latestShiftUs = 100;
+/** So much of a quantum after it was expected, a callback that was not seen has come; else the device lost its place. */
+const lostAfterQuanta = 0.4;
+/** As many expected callbacks in a row that were not seen: the expectation is wrong. */
+const mostMisses = 12;
+/** While a device is new to the clock every callback counts; later one of so many on average: less work, and as good a map. */
+const youngSamples = 100;
+const meanSkip = 2;
 /** A device that shows no callback for so many of its quanta stalls: it is looked at now and then only. */
 const stallQuanta = 2;
 const stallMs = 2;
@@ -68,23 +79,61 @@ export class DeviceClock {
   }
 
   async #poll(signal: AbortSignal): Promise<void> {
-    const { readFrame, readLatencySeconds } = this.#options;
-    for (let dueUs = Number.POSITIVE_INFINITY; ;) {
+    for (;;) {
       // What moved while nobody looked moved at an unknown moment; what moves from here on is seen.
-      const settledFrame = readFrame();
+      const settledFrame = this.#options.readFrame();
       const seenUs = await this.#nextChange(settledFrame, signal);
-      // A callback counts its frames while it renders them, and tells its latency when it is done: by half a quantum later it is.
-      const settleUs = this.#stepCount < leastCallbacks ? firstSettleUs : this.#quantumUs / 2;
-      await sleepUs(settleUs - (monotonicUs() - seenUs), signal);
-      const frame = readFrame();
-      const advanced = frame - settledFrame;
-      this.#learn(advanced);
-      // A step of another size is a callback that was caught half-way, or two of them.
-      if (this.#stepCount >= leastCallbacks && advanced === this.#quantumFrames)
-        this.#tell({ localUs: localUs(seenUs + Math.round(readLatencySeconds() * 1e6)), deviceFrame: settledFrame });
-      dueUs = Math.min(seenUs, dueUs + latestShiftUs) + this.#quantumUs;
+      await this.#settle(settledFrame, seenUs, signal);
+      await this.#track(seenUs, signal);
+    }
+  }
+
+  /** Observes callbacks at the pace of the one that was seen, until they are not where they are expected. */
+  async #track(seenUs: LocalUs, signal: AbortSignal): Promise<void> {
+    let dueUs: number = seenUs;
+    for (let [samples, misses] = [0, 0]; misses < mostMisses;) {
+      const skipped = samples < youngSamples ? 0 : Math.floor(Math.random() * (2 * meanSkip - 1));
+      dueUs += (1 + skipped) * this.#quantumUs;
       while (dueUs - pollAheadUs < monotonicUs()) dueUs += this.#quantumUs;
       await sleepUs(dueUs - pollAheadUs - monotonicUs(), signal);
+      const settledFrame = this.#options.readFrame();
+      const changedUs = await this.#changeNear(dueUs, settledFrame, signal);
+      if (changedUs !== undefined) {
+        [samples, misses] = [samples + 1, 0];
+        dueUs = Math.min(changedUs, dueUs + latestShiftUs);
+        await this.#settle(settledFrame, changedUs, signal);
+        continue;
+      }
+      misses += 1;
+      await sleepUs(dueUs + lostAfterQuanta * this.#quantumUs - monotonicUs(), signal);
+      if (this.#options.readFrame() === settledFrame) return;
+    }
+  }
+
+  /** Tells of a callback that was seen at a moment, once it is over. */
+  async #settle(settledFrame: number, seenUs: LocalUs, signal: AbortSignal): Promise<void> {
+    const { readFrame, readLatencySeconds } = this.#options;
+    // A callback counts its frames while it renders them, and tells its latency when it is done: by half a quantum later it is.
+    const settleUs = this.#stepCount < leastCallbacks ? firstSettleUs : this.#quantumUs / 2;
+    await sleepUs(settleUs - (monotonicUs() - seenUs), signal);
+    const advanced = readFrame() - settledFrame;
+    this.#learn(advanced);
+    // A step of another size is a callback that was caught half-way, or two of them.
+    if (this.#stepCount >= leastCallbacks && advanced === this.#quantumFrames)
+      this.#tell({ localUs: localUs(seenUs + Math.round(readLatencySeconds() * 1e6)), deviceFrame: settledFrame });
+  }
+
+  /** As `#nextChange`, around the moment at which a callback is expected; `undefined` when none was seen by then. */
+  async #changeNear(dueUs: number, frame: number, signal: AbortSignal): Promise<LocalUs | undefined> {
+    for (;;) {
+      signal.throwIfAborted();
+      const current = this.#options.readFrame();
+      const nowUs = monotonicUs();
+      if (current !== frame) return nowUs;
+      if (nowUs > dueUs + patienceUs) return undefined;
+      const isClose = nowUs > dueUs - closeAheadUs;
+      Atomics.wait(nap, 0, 0, isClose ? closeNapMs : napMs);
+      if (!isClose) await setImmediate(undefined, { signal });
     }
   }
 

@@ -139,21 +139,24 @@ export async function listDevices(): Promise<readonly string[]> {
 
 const noDevice = 'no sound device can be opened: connect one, or use --output FILE.wav, stdout or null';
 
-/** Sound does not wait. Where the system does not permit it (Linux: without `nice` limits), a busy machine may make it late. */
-function raisePriority(): void {
+/**
+ * Sound does not wait, and who looks at its clock waits even less. Where the system does not permit it (Linux: without `nice` limits), a
+ * busy machine may make both late.
+ */
+function raisePriority(priority: number): void {
   try {
-    // The library's threads inherit it.
-    os.setPriority(os.constants.priority.PRIORITY_HIGH);
+    // Of this thread, and of those that it starts from now on.
+    os.setPriority(priority);
   } catch {
     // Not permitted.
   }
 }
 
 async function openContext(options: DeviceOptions): Promise<AudioContext> {
-  if (options.isSilent !== true) raisePriority();
   if (options.isSilent !== true && !mayHaveSound()) throw new OutputError('output/no-device', noDevice);
   const library = await loadLibrary();
   const sinkId = await findSink(options);
+  if (options.isSilent !== true) raisePriority(os.constants.priority.PRIORITY_HIGH);
   try {
     const context = new library.AudioContext({
       sampleRate: timedFormat.sampleRate,
@@ -161,6 +164,7 @@ async function openContext(options: DeviceOptions): Promise<AudioContext> {
       ...(sinkId === undefined ? {} : { sinkId }),
     });
     await context.resume();
+    if (options.isSilent !== true) raisePriority(os.constants.priority.PRIORITY_HIGHEST);
     return context;
   } catch (cause) {
     throw new OutputError(

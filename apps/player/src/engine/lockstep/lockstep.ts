@@ -133,6 +133,11 @@ export class Lockstep {
     return this.#voices.some((voice) => voice.trackId === trackId);
   }
 
+  /** Makes ready for a track, so that its first frames are rendered as quickly as any. */
+  prepare(feed: TrackFeed): void {
+    this.#mixer.prepare(feed.sampleRate);
+  }
+
   observe(sample: DeviceSample): void {
     this.#clock.observe(sample);
   }

@@ -2,6 +2,9 @@ import { Interpolator } from '@tutti/decode';
 import type { PcmFormat } from '../../output/output.ts';
 import { gainOf, positionOf, silentFrom, type Splice, type Voice } from './voice.ts';
 
+/** As many as it takes until the filter runs at full speed. */
+const warmUpFrames = 20_000;
+
 /** Makes device frames out of voices. The same voices give the same frames, however often and in whatever blocks they are asked for. */
 export class VoiceMixer {
   readonly #format: PcmFormat;
@@ -11,6 +14,17 @@ export class VoiceMixer {
 
   constructor(format: PcmFormat) {
     this.#format = format;
+  }
+
+  /** Makes ready for tracks of a sample rate: designs the filter, and runs it until the engine has compiled it. */
+  prepare(sampleRate: number): void {
+    if (this.#interpolators.has(sampleRate)) return;
+    const { channelCount, sampleRate: outputRate } = this.#format;
+    const interpolator = this.#interpolator(sampleRate);
+    const [ratio, position] = [sampleRate / outputRate, interpolator.leadFrames];
+    const output = new Float32Array(warmUpFrames * channelCount);
+    const input = new Float32Array((Math.ceil(warmUpFrames * ratio) + position + interpolator.lookAheadFrames + 1) * channelCount);
+    interpolator.render({ input, position, ratio, output });
   }
 
   /** Track frames that must be decoded beyond a position for the frame there. */
