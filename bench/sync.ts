@@ -23,6 +23,9 @@ import { startSnapcast } from './sync/snapcast.ts';
 /** One node's device counts its frames this much too fast, and resamples what it is given accordingly. */
 const fastPpm = 80;
 
+/** People gather before they play: the nodes have been there for so long. */
+const settleSeconds = 20;
+
 interface Row {
   readonly name: string;
   readonly title: string;
@@ -72,6 +75,7 @@ async function measure(row: Row, take: Take, seconds: number): Promise<{ measure
   const loops = row.isBusy ? [busyLoop(), busyLoop()] : [];
   try {
     await using players = await row.start(take);
+    await setTimeout(settleSeconds * 1000, undefined, { signal: take.signal });
     const stopRecording = await take.rig.record();
     await players.begin();
     await setTimeout(seconds * 1000, undefined, { signal: take.signal });

@@ -55,9 +55,12 @@ const smallStepNoiseUs = 300;
 const onTime = 0.02;
 /** The line goes along the earliest observations of this many stretches of equal length. */
 const stretches = 12;
-/** Assumed jitter of one stretch's envelope, and how far crystals stray from their nominal rate. */
+/** Assumed jitter of a long stretch's envelope, and of one with a single observation: the more there are, the nearer one was in time. */
 const stretchNoiseUs = 20;
+const sampleNoiseUs = 100;
+/** How far crystals stray from their nominal rate, commonly and at most. */
 const crystalPpm = 100;
+const mostPpm = 300;
 
 /**
  * Local time ⇄ device frame, fitted to noisy observations: the earliest of each of a dozen stretches, and a line along the floor of
@@ -207,7 +210,9 @@ export class DeviceMap {
       const flat = samples.map((sample) => sample.lateUs - slope * (sample.seconds - seconds));
       return { x: seconds, y: quantile(flat, onTime), weight: samples.length };
     });
-    this.#line = fitFloor(points, { ...this.#prior, noise: stretchNoiseUs, slopeLimit: 3 * crystalPpm });
+    const meanCount = points.reduce((sum, { weight }) => sum + weight, 0) / points.length;
+    const noise = Math.max(stretchNoiseUs, sampleNoiseUs / Math.sqrt(meanCount));
+    this.#line = fitFloor(points, { ...this.#prior, noise, slopeLimit: mostPpm });
   }
 
   #rememberRate(): void {

@@ -37,9 +37,9 @@ const stepMs = 50;
 /** Between the arrival of a line and the frame that is placed for it, besides what the output needs. */
 const reactionMs = 30;
 /** As long as the player's own steps came late of late, where that is more, up to this. */
-const mostReactionMs = 250;
-/** Steps whose lateness is remembered: a few seconds of them. */
-const lateSteps = 100;
+const mostReactionMs = 100;
+/** Steps whose lateness is remembered: a second of them. */
+const lateSteps = 20;
 /** A prepared track has this much decoded. */
 const preparedSeconds = 0.25;
 /** Tracks that are open though no line speaks of them: the ones prepared last. */
