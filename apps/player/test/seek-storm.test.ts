@@ -9,8 +9,6 @@ import { createFileOutput } from '../src/output/file.ts';
 import { readFrames } from './read-track.ts';
 import { pcmOf, temporaryHome } from './run-tutti.ts';
 
-const signal = AbortSignal.timeout(120_000);
-
 const sampleRate = 8000;
 /** Segments of 2 to 6 seconds: four minutes in all. */
 const music = provenanceHls({ sampleRate, segmentBlocks: Array.from({ length: 60 }, (_, index) => 4 + ((index * 7) % 9)) });
@@ -63,7 +61,7 @@ function encrypted(bytes: Uint8Array, mediaSequence: number): Buffer {
 }
 
 /** Seeks to random places; each must be met to the frame, and played on without a skip. */
-async function storm(track: Track, random: () => number): Promise<void> {
+async function storm(track: Track, random: () => number, signal: AbortSignal): Promise<void> {
   const lastFrame = Math.floor(Math.min(track.durationSeconds ?? 0, music.frameCount / sampleRate) * sampleRate) - 1;
   for (let seek = 0; seek < seeksPerRun; seek += 1) {
     const frame = Math.floor(random() * lastFrame);
@@ -77,7 +75,7 @@ async function storm(track: Track, random: () => number): Promise<void> {
 }
 
 describe.each(layouts)('a storm of seeks over $name', (layout) => {
-  test('lands on every frame, uncached and cached, and never asks for what it has', async () => {
+  test('lands on every frame, uncached and cached, and never asks for what it has', async ({ signal }) => {
     await using home = await temporaryHome();
     await using origin = await startOrigin({ root: home.directory });
     const resourceCount = put(origin, layout);
@@ -85,19 +83,19 @@ describe.each(layouts)('a storm of seeks over $name', (layout) => {
     const random = seededRandom(4);
     await using media = await openMedia(origin.url('list.m3u8'), { cache, signal });
     await using track = await Track.open(media, { signal });
-    await storm(track, random);
+    await storm(track, random, signal);
     // What a seek leaves behind half fetched is asked for once more, from where it ended.
     expect(origin.requests.length).toBeLessThanOrEqual(resourceCount + seeksPerRun);
     expect(origin.sentBytes).toBeLessThan(music.frameCount * 4 * 1.5);
     await media.fill();
     origin.resetLog();
-    await storm(track, random);
+    await storm(track, random, signal);
     expect(origin.requests).toEqual([]);
   });
 });
 
 describe('scrubbing faster than the line can follow', () => {
-  test('a seek that the next one overtakes leaves nothing behind, and the last one counts', async () => {
+  test('a seek that the next one overtakes leaves nothing behind, and the last one counts', async ({ signal }) => {
     await using home = await temporaryHome();
     await using origin = await startOrigin({ root: home.directory, behaviour: { latencyMs: 5 } });
     put(origin, layouts[0]!);
@@ -118,7 +116,7 @@ describe('scrubbing faster than the line can follow', () => {
     expect(provenanceRuns(pcm)).toEqual([{ at: 0, variant: 0, frame, frameCount: music.frameCount - frame }]);
   });
 
-  test('never ends the track', async () => {
+  test('never ends the track', async ({ signal }) => {
     await using home = await temporaryHome();
     await using origin = await startOrigin({ root: home.directory, behaviour: { latencyMs: 5 } });
     put(origin, layouts[0]!);

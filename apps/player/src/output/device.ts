@@ -164,7 +164,8 @@ async function openContext(options: DeviceOptions): Promise<AudioContext> {
       ...(sinkId === undefined ? {} : { sinkId }),
     });
     await context.resume();
-    if (options.isSilent !== true) raisePriority(os.constants.priority.PRIORITY_HIGHEST);
+    // On Windows this would be the class of drivers, of the whole process.
+    if (options.isSilent !== true && process.platform === 'linux') raisePriority(os.constants.priority.PRIORITY_HIGHEST);
     return context;
   } catch (cause) {
     throw new OutputError(
