@@ -72,6 +72,12 @@ export async function run(options: readonly string[]): Promise<void> {
 }
 
 async function measure(row: Row, take: Take, seconds: number): Promise<{ measurement: Measurement; report: string }> {
+  const { compare, report } = await play(row, take, seconds);
+  return { measurement: await compare(), report };
+}
+
+/** Plays and records; nothing of it runs any more when the recording is compared. */
+async function play(row: Row, take: Take, seconds: number): Promise<{ compare: () => Promise<Measurement>; report: string }> {
   const loops = row.isBusy ? [busyLoop(), busyLoop()] : [];
   try {
     await using players = await row.start(take);
@@ -80,7 +86,7 @@ async function measure(row: Row, take: Take, seconds: number): Promise<{ measure
     await players.begin();
     await setTimeout(seconds * 1000, undefined, { signal: take.signal });
     const report = await players.report();
-    return { measurement: await stopRecording(), report };
+    return { compare: await stopRecording(), report };
   } finally {
     for (const loop of loops) loop.kill();
   }

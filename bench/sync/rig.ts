@@ -15,8 +15,8 @@ const alsaPlugin = 'alsa-lib/libasound_module_pcm_pipewire.so';
 export interface Rig extends AsyncDisposable {
   /** Environment of a player that sounds on sink `node` (from 1) through ALSA. */
   playerEnvironment(node: number): Promise<NodeJS.ProcessEnv>;
-  /** Starts recording; the answer stops it and measures how far apart the nodes are. */
-  record(): Promise<() => Promise<Measurement>>;
+  /** Starts recording; the answer stops it, and gives what then measures how far apart the nodes are. */
+  record(): Promise<() => Promise<() => Promise<Measurement>>>;
 }
 
 /** How far apart the nodes' sound came out, in microseconds: the latest minus the earliest node in each window of a second. */
@@ -76,14 +76,16 @@ export async function startRig(directory: string, nodeCount: number): Promise<Ri
       await script('record.sh', 'start', take, 'pipewire');
       return async () => {
         await script('record.sh', 'stop', 'pipewire');
-        const whole = JSON.parse(await script('measure.py', take)) as Measured;
-        const starts = Object.values(whole.nodes).map((node) => node.first_sound_s ?? Number.NaN);
-        if (!starts.every(Number.isFinite)) throw new Error('the recording holds no sound of at least one node');
-        const settledSeconds = Math.max(...starts) + settleSeconds;
-        const settled = JSON.parse(await script('measure.py', take, '--from', String(settledSeconds))) as Measured;
-        await rm(take, { force: true });
-        const { windows = 0, p50 = Number.NaN, p95 = Number.NaN, max = Number.NaN } = settled.spread_us ?? {};
-        return { startUs: (Math.max(...starts) - Math.min(...starts)) * 1e6, windows, p50Us: p50, p95Us: p95, maxUs: max };
+        return async () => {
+          const whole = JSON.parse(await script('measure.py', take)) as Measured;
+          const starts = Object.values(whole.nodes).map((node) => node.first_sound_s ?? Number.NaN);
+          if (!starts.every(Number.isFinite)) throw new Error('the recording holds no sound of at least one node');
+          const settledSeconds = Math.max(...starts) + settleSeconds;
+          const settled = JSON.parse(await script('measure.py', take, '--from', String(settledSeconds))) as Measured;
+          await rm(take, { force: true });
+          const { windows = 0, p50 = Number.NaN, p95 = Number.NaN, max = Number.NaN } = settled.spread_us ?? {};
+          return { startUs: (Math.max(...starts) - Math.min(...starts)) * 1e6, windows, p50Us: p50, p95Us: p95, maxUs: max };
+        };
       };
     },
     async [Symbol.asyncDispose]() {

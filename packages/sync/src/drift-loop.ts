@@ -13,9 +13,9 @@ export interface DriftLoopOptions {
   readonly capPpm?: number;
   /** An error beyond this is jumped over instead of steered out. Default 5 ms. */
   readonly snapUs?: number;
-  /** The same right after a start, a seek or an underrun, when a jump is not heard as one. Default 0.5 ms. */
+  /** The same for two seconds after a start, a seek or an underrun, when a jump is hardly heard as one. Default 0.5 ms. */
   readonly startSnapUs?: number;
-  /** At most one jump in this time, starts aside. Default 30 s. */
+  /** At most one jump in this time, those two seconds aside. Default 30 s. */
   readonly snapIntervalUs?: number;
 }
 
@@ -41,6 +41,8 @@ export interface DriftCorrection {
 }
 
 const settleUs = 300_000;
+/** For so long after that the device's map may still be finding its place: what it errs by is jumped over as at the start. */
+const earlyUs = 2_000_000;
 /** For so long after a start the maps are young, and what errs is them rather than the rate. */
 const youngUs = 15_000_000;
 const youngGain = 2;
@@ -103,9 +105,10 @@ export class DriftLoop {
     if (this.#isStarting) return this.#settle(errorUs, atUs);
     this.#smoothUs ??= errorUs;
     this.#smoothUs += (errorUs - this.#smoothUs) * -Math.expm1(-stepUs / this.#options.lowPassUs);
-    if (Math.abs(this.#smoothUs) > this.#options.snapUs && atUs - this.#lastSnapUs >= this.#options.snapIntervalUs) {
-      return this.#snap(this.#smoothUs, atUs);
-    }
+    const { snapUs, startSnapUs, snapIntervalUs } = this.#options;
+    const isEarly = this.#closedUs < earlyUs;
+    const mayJump = isEarly || atUs - this.#lastSnapUs >= snapIntervalUs;
+    if (mayJump && Math.abs(this.#smoothUs) > (isEarly ? startSnapUs : snapUs)) return this.#snap(this.#smoothUs, atUs);
     this.#steer(this.#smoothUs, stepUs);
     return { correctionPpm: this.#correctionPpm };
   }

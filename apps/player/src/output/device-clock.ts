@@ -8,10 +8,14 @@ export interface DeviceClockOptions {
   readonly readFrame: () => number;
   /** From a callback to the sound of its first frame, in seconds, as of the last callback. */
   readonly readLatencySeconds: () => number;
+  /** Told before this thread waits for a callback, which it must not see late, and when that is over. */
+  readonly onWatching?: (isWatching: boolean) => void;
 }
 
 /** How long before an expected callback polling begins; a timer may be late by a millisecond. */
 const pollAheadUs = 2000;
+/** How long before it this thread is told to hurry; whatever it does then may be in its way. */
+const watchAheadUs = 8000;
 /** Between two polls. Polling without a pause would keep the processor from the very thread that is observed. */
 const napMs = 0.15;
 /** From so long before a callback is expected to so long after it, polls follow each other closely. Seen later it says nothing. */
@@ -95,9 +99,13 @@ export class DeviceClock {
       const skipped = samples < youngSamples ? 0 : Math.floor(Math.random() * (2 * meanSkip - 1));
       dueUs += (1 + skipped) * this.#quantumUs;
       while (dueUs - pollAheadUs < monotonicUs()) dueUs += this.#quantumUs;
+      await sleepUs(dueUs - watchAheadUs - monotonicUs(), signal);
+      // The next timer must be on time, too.
+      this.#options.onWatching?.(true);
       await sleepUs(dueUs - pollAheadUs - monotonicUs(), signal);
       const settledFrame = this.#options.readFrame();
       const changedUs = await this.#changeNear(dueUs, settledFrame, signal);
+      this.#options.onWatching?.(false);
       if (changedUs !== undefined) {
         [samples, misses] = [samples + 1, 0];
         dueUs = Math.min(changedUs, dueUs + latestShiftUs);

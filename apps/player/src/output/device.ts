@@ -16,6 +16,8 @@ export interface DeviceOptions {
   readonly isSilent?: boolean;
 }
 
+const { PRIORITY_HIGH, PRIORITY_HIGHEST } = os.constants.priority;
+
 /** Sound is scheduled this far ahead of the device. */
 const queueSeconds = 2;
 /**
@@ -41,10 +43,13 @@ export async function createDeviceOutput(options: DeviceOptions = {}): Promise<O
   const context = await openContext(options);
   const { sampleRate, channelCount } = timedFormat;
   const currentFrame = (): number => Math.round(context.currentTime * sampleRate);
+  // Only on Linux is priority a matter of threads.
+  let mayHurry = options.isSilent !== true && process.platform === 'linux';
   const clock = new DeviceClock({
     sampleRate,
     readFrame: currentFrame,
     readLatencySeconds: () => context.outputLatency,
+    onWatching: (isWatching) => (mayHurry &&= setPriority(isWatching ? PRIORITY_HIGHEST : PRIORITY_HIGH)),
   });
   const blocks = new PlacedBlocks(context, timedFormat);
   let nextFrame = 0;
@@ -139,16 +144,13 @@ export async function listDevices(): Promise<readonly string[]> {
 
 const noDevice = 'no sound device can be opened: connect one, or use --output FILE.wav, stdout or null';
 
-/**
- * Sound does not wait, and who looks at its clock waits even less. Where the system does not permit it (Linux: without `nice` limits), a
- * busy machine may make both late.
- */
-function raisePriority(priority: number): void {
+/** Where the system does not permit it (Linux: without `nice` limits), a busy machine may make the sound, or what is known of it, late. */
+function setPriority(priority: number): boolean {
   try {
-    // Of this thread, and of those that it starts from now on.
     os.setPriority(priority);
+    return true;
   } catch {
-    // Not permitted.
+    return false;
   }
 }
 
@@ -156,7 +158,8 @@ async function openContext(options: DeviceOptions): Promise<AudioContext> {
   if (options.isSilent !== true && !mayHaveSound()) throw new OutputError('output/no-device', noDevice);
   const library = await loadLibrary();
   const sinkId = await findSink(options);
-  if (options.isSilent !== true) raisePriority(os.constants.priority.PRIORITY_HIGH);
+  // Sound does not wait. The library's threads inherit this.
+  if (options.isSilent !== true) setPriority(PRIORITY_HIGH);
   try {
     const context = new library.AudioContext({
       sampleRate: timedFormat.sampleRate,
@@ -164,8 +167,6 @@ async function openContext(options: DeviceOptions): Promise<AudioContext> {
       ...(sinkId === undefined ? {} : { sinkId }),
     });
     await context.resume();
-    // On Windows this would be the class of drivers, of the whole process.
-    if (options.isSilent !== true && process.platform === 'linux') raisePriority(os.constants.priority.PRIORITY_HIGHEST);
     return context;
   } catch (cause) {
     throw new OutputError(
