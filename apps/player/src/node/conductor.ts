@@ -38,6 +38,8 @@ export class Conductor implements Disposable {
   /** The latest attempt to begin a track. */
   #beginning: Promise<void> = Promise.resolve();
   #armingId: string | undefined;
+  /** What the slowest output said it needs. */
+  #outputLeadMs = 0;
   #timer: Disposable | undefined;
   /** The track that nodes have opened before anybody wanted it. */
   #rehearsedId: string | undefined;
@@ -70,7 +72,7 @@ export class Conductor implements Disposable {
   pause(): void {
     const line = this.#playingLine();
     this.#operation++;
-    const atUs = this.#leadUs(0);
+    const atUs = this.#leadUs();
     const { frame, hash, trackId } = positionAt(line, atUs);
     const rate = trackId === line.trackId ? line : line.next;
     if (rate === undefined) return;
@@ -111,13 +113,14 @@ export class Conductor implements Disposable {
     this.#wantsToPlay = false;
     if (line !== undefined && line.state !== 'stopped') {
       const { hash, rateDen, rateNum, trackId } = line;
-      this.#publish({ trackId, hash, frame0: 0, t0Us: this.#leadUs(0), rateNum, rateDen, state: 'stopped' });
+      this.#publish({ trackId, hash, frame0: 0, t0Us: this.#leadUs(), rateNum, rateDen, state: 'stopped' });
     }
     memory.apply({ type: 'stopped' });
   }
 
   /** A node can begin this track. */
   armed(nodeId: string, trackId: string, prepared: PreparedTrack): void {
+    this.#outputLeadMs = Math.max(this.#outputLeadMs, prepared.minLeadMs);
     if (this.#tracks.opened(trackId, prepared)) this.#placeEnd(trackId);
     this.#rolls.answer(nodeId, trackId, prepared);
   }
@@ -193,7 +196,7 @@ export class Conductor implements Disposable {
         this.#unansweredId = undefined;
         memory.apply({ type: 'advanced', trackId });
         const rate = { rateNum: prepared.sampleRate, rateDen: 1 };
-        this.#publish({ trackId, hash, frame0: 0, t0Us: this.#leadUs(prepared.minLeadMs), ...rate, state: 'playing' });
+        this.#publish({ trackId, hash, frame0: 0, t0Us: this.#leadUs(prepared), ...rate, state: 'playing' });
       }
     } finally {
       if (operation === this.#beginningOperation) this.#beginningOperation = undefined;
@@ -216,7 +219,7 @@ export class Conductor implements Disposable {
     const { hash, rateDen, rateNum, trackId } = line;
     const prepared = await this.#rolls.call(trackId, hash, frame);
     if (operation !== this.#operation) return;
-    this.#publish({ trackId, hash, frame0: frame, t0Us: this.#leadUs(prepared?.minLeadMs ?? 0), rateNum, rateDen, state });
+    this.#publish({ trackId, hash, frame0: frame, t0Us: this.#leadUs(prepared), rateNum, rateDen, state });
     this.proceed();
   }
 
@@ -311,7 +314,7 @@ export class Conductor implements Disposable {
     if (next === undefined) {
       this.#wantsToPlay = false;
       memory.apply({ type: 'advanced', trackId: undefined });
-      this.#publish({ trackId, hash, frame0: 0, t0Us: this.#leadUs(0), rateNum, rateDen, state: 'stopped' });
+      this.#publish({ trackId, hash, frame0: 0, t0Us: this.#leadUs(), rateNum, rateDen, state: 'stopped' });
     } else {
       memory.apply({ type: 'advanced', trackId: next.trackId }, { type: 'stopped' });
       this.proceed();
@@ -323,10 +326,11 @@ export class Conductor implements Disposable {
     return endUs !== undefined && endUs - this.#options.nowUs() <= LAST_CALL_US;
   }
 
-  /** The session time at which a command given now can be obeyed by everybody. */
-  #leadUs(minLeadMs: number): SessionUs {
+  /** The session time at which a command given now can be obeyed by everybody: by those who have just prepared, or by all who have before. */
+  #leadUs(prepared?: PreparedTrack): SessionUs {
     const { memory, nowUs } = this.#options;
-    return sessionUs(nowUs() + Math.ceil(leadMs(memory.state.members, minLeadMs) * 1000));
+    this.#outputLeadMs = prepared?.minLeadMs ?? this.#outputLeadMs;
+    return sessionUs(nowUs() + Math.ceil(leadMs(memory.state.members, this.#outputLeadMs) * 1000));
   }
 
   #playingLine(): Timeline {

@@ -128,6 +128,9 @@ describe('the conductor', () => {
     expect(self.lines).toEqual([
       { epoch: 1, trackId: 'a', hash: hashOf('a'), frame0: 0, t0Us: 1_150_000, rateNum: rate, rateDen: 1, state: 'playing' },
     ]);
+    // It needs as long for a pause.
+    self.conductor.pause();
+    expect(self.lines.at(-1)).toMatchObject({ state: 'paused', t0Us: self.nowUs + 150_000 });
   });
 
   test('a track that would be played is opened beforehand, once', async () => {
