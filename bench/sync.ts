@@ -17,7 +17,7 @@ import { noiseSignal, toInt16, wavFile } from '@tutti/fixtures';
 import { startNodes } from './sync/bare-nodes.ts';
 import { startParty } from './sync/party-nodes.ts';
 import { nodeCount, sampleRate, type Players, type Take } from './sync/players.ts';
-import { startRig, type Measurement } from './sync/rig.ts';
+import { startRig, type Measurement, type Recording } from './sync/rig.ts';
 import { startSnapcast } from './sync/snapcast.ts';
 
 /** One node's device counts its frames this much too fast, and resamples what it is given accordingly. */
@@ -72,21 +72,22 @@ export async function run(options: readonly string[]): Promise<void> {
 }
 
 async function measure(row: Row, take: Take, seconds: number): Promise<{ measurement: Measurement; report: string }> {
-  const { compare, report } = await play(row, take, seconds);
-  return { measurement: await compare(), report };
+  const { recording, report } = await play(row, take, seconds);
+  return { measurement: await recording.measure(), report };
 }
 
-/** Plays and records; nothing of it runs any more when the recording is compared. */
-async function play(row: Row, take: Take, seconds: number): Promise<{ compare: () => Promise<Measurement>; report: string }> {
+/** Plays and records; nothing of it runs any more when the recording is measured. */
+async function play(row: Row, take: Take, seconds: number): Promise<{ recording: Recording; report: string }> {
   const loops = row.isBusy ? [busyLoop(), busyLoop()] : [];
   try {
     await using players = await row.start(take);
     await setTimeout(settleSeconds * 1000, undefined, { signal: take.signal });
-    const stopRecording = await take.rig.record();
+    const recording = await take.rig.record();
     await players.begin();
     await setTimeout(seconds * 1000, undefined, { signal: take.signal });
     const report = await players.report();
-    return { compare: await stopRecording(), report };
+    await recording.stop();
+    return { recording, report };
   } finally {
     for (const loop of loops) loop.kill();
   }

@@ -32,8 +32,7 @@ const memorySlack = 1.1;
 const tracks = ['piece.flac', 'piece.m4a', 'piece.mp3', 'mono-48k.flac', 'piece.aac', 'piece.ogg'].map(fixturePath);
 /** No track of those is longer, in seconds. */
 const longestSeconds = 20;
-/** What may be refused: nothing plays, or what was asked for is not there yet. */
-// The last: a track ended between looking at the queue and changing it.
+/** What may be refused: nothing plays, what was asked for is not there yet, or a track ended between looking at the queue and changing it. */
 const explained = new Set(['party/nothing-to-play', 'party/incomplete', 'sync/queue-changed']);
 
 interface Memory {

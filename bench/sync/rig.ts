@@ -15,8 +15,14 @@ const alsaPlugin = 'alsa-lib/libasound_module_pcm_pipewire.so';
 export interface Rig extends AsyncDisposable {
   /** Environment of a player that sounds on sink `node` (from 1) through ALSA. */
   playerEnvironment(node: number): Promise<NodeJS.ProcessEnv>;
-  /** Starts recording; the answer stops it, and gives what then measures how far apart the nodes are. */
-  record(): Promise<() => Promise<() => Promise<Measurement>>>;
+  record(): Promise<Recording>;
+}
+
+/** All sinks, from the beginning of the recording on. */
+export interface Recording {
+  stop(): Promise<void>;
+  /** Compares the nodes, once it was stopped. */
+  measure(): Promise<Measurement>;
 }
 
 /** How far apart the nodes' sound came out, in microseconds: the latest minus the earliest node in each window of a second. */
@@ -74,9 +80,9 @@ export async function startRig(directory: string, nodeCount: number): Promise<Ri
     async record() {
       const take = `/dev/shm/tutti-sync-${process.pid}.wav`;
       await script('record.sh', 'start', take, 'pipewire');
-      return async () => {
-        await script('record.sh', 'stop', 'pipewire');
-        return async () => {
+      return {
+        stop: async () => void (await script('record.sh', 'stop', 'pipewire')),
+        async measure() {
           const whole = JSON.parse(await script('measure.py', take)) as Measured;
           const starts = Object.values(whole.nodes).map((node) => node.first_sound_s ?? Number.NaN);
           if (!starts.every(Number.isFinite)) throw new Error('the recording holds no sound of at least one node');
@@ -85,7 +91,7 @@ export async function startRig(directory: string, nodeCount: number): Promise<Ri
           await rm(take, { force: true });
           const { windows = 0, p50 = Number.NaN, p95 = Number.NaN, max = Number.NaN } = settled.spread_us ?? {};
           return { startUs: (Math.max(...starts) - Math.min(...starts)) * 1e6, windows, p50Us: p50, p95Us: p95, maxUs: max };
-        };
+        },
       };
     },
     async [Symbol.asyncDispose]() {

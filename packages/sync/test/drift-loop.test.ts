@@ -83,6 +83,24 @@ describe('drift loop', () => {
     expect(leastUs).toBeGreaterThan(-20);
   });
 
+  test('an error that a young map shows only after the start is jumped over once, and steered out when it comes later', () => {
+    const jumps = (fromSeconds: number): number[] => {
+      const loop = new DriftLoop();
+      const found: number[] = [];
+      let errorUs = 0;
+      for (let atUs = 0; atUs < 10e6; atUs += stepUs) {
+        if (atUs === fromSeconds * 1e6) errorUs += 1500;
+        const { snap } = loop.update({ errorUs, atUs: localUs(atUs), knownPpm: 0 });
+        if (snap !== undefined) found.push(atUs);
+        errorUs -= snap?.byUs ?? 0;
+      }
+      return found;
+    };
+    expect(jumps(1).length).toBeGreaterThan(0);
+    expect(Math.max(...jumps(1))).toBeLessThan(2.5e6);
+    expect(jumps(5)).toEqual([]);
+  });
+
   test('changes by at most 100 ppm in a second, up to 1000 ppm', () => {
     const loop = new DriftLoop({ snapUs: 1e9, startSnapUs: 1e9 });
     let before = 0;

@@ -38,8 +38,8 @@ export class Conductor implements Disposable {
   /** The latest attempt to begin a track. */
   #beginning: Promise<void> = Promise.resolve();
   #armingId: string | undefined;
-  /** What the slowest output said it needs. */
-  #outputLeadMs = 0;
+  /** What each node's output needs, as the node said last. */
+  readonly #minLeadsMs = new Map<string, number>();
   #timer: Disposable | undefined;
   /** The track that nodes have opened before anybody wanted it. */
   #rehearsedId: string | undefined;
@@ -120,7 +120,7 @@ export class Conductor implements Disposable {
 
   /** A node can begin this track. */
   armed(nodeId: string, trackId: string, prepared: PreparedTrack): void {
-    this.#outputLeadMs = Math.max(this.#outputLeadMs, prepared.minLeadMs);
+    this.#minLeadsMs.set(nodeId, prepared.minLeadMs);
     if (this.#tracks.opened(trackId, prepared)) this.#placeEnd(trackId);
     this.#rolls.answer(nodeId, trackId, prepared);
   }
@@ -142,6 +142,7 @@ export class Conductor implements Disposable {
   }
 
   left(nodeId: string): void {
+    this.#minLeadsMs.delete(nodeId);
     this.#rolls.left(nodeId);
   }
 
@@ -196,7 +197,7 @@ export class Conductor implements Disposable {
         this.#unansweredId = undefined;
         memory.apply({ type: 'advanced', trackId });
         const rate = { rateNum: prepared.sampleRate, rateDen: 1 };
-        this.#publish({ trackId, hash, frame0: 0, t0Us: this.#leadUs(prepared), ...rate, state: 'playing' });
+        this.#publish({ trackId, hash, frame0: 0, t0Us: this.#leadUs(), ...rate, state: 'playing' });
       }
     } finally {
       if (operation === this.#beginningOperation) this.#beginningOperation = undefined;
@@ -217,9 +218,9 @@ export class Conductor implements Disposable {
     if (line === undefined) throw nothingPlays();
     const operation = ++this.#operation;
     const { hash, rateDen, rateNum, trackId } = line;
-    const prepared = await this.#rolls.call(trackId, hash, frame);
+    await this.#rolls.call(trackId, hash, frame);
     if (operation !== this.#operation) return;
-    this.#publish({ trackId, hash, frame0: frame, t0Us: this.#leadUs(prepared), rateNum, rateDen, state });
+    this.#publish({ trackId, hash, frame0: frame, t0Us: this.#leadUs(), rateNum, rateDen, state });
     this.proceed();
   }
 
@@ -326,11 +327,10 @@ export class Conductor implements Disposable {
     return endUs !== undefined && endUs - this.#options.nowUs() <= LAST_CALL_US;
   }
 
-  /** The session time at which a command given now can be obeyed by everybody: by those who have just prepared, or by all who have before. */
-  #leadUs(prepared?: PreparedTrack): SessionUs {
+  /** The session time at which a command given now can be obeyed by everybody. */
+  #leadUs(): SessionUs {
     const { memory, nowUs } = this.#options;
-    this.#outputLeadMs = prepared?.minLeadMs ?? this.#outputLeadMs;
-    return sessionUs(nowUs() + Math.ceil(leadMs(memory.state.members, this.#outputLeadMs) * 1000));
+    return sessionUs(nowUs() + Math.ceil(leadMs(memory.state.members, Math.max(0, ...this.#minLeadsMs.values())) * 1000));
   }
 
   #playingLine(): Timeline {

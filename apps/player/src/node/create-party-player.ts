@@ -34,11 +34,9 @@ export interface PartyPlayerOptions {
 
 /** The player looks at its clocks, and renders, this often. */
 const stepMs = 50;
-/** Between the arrival of a line and the frame that is placed for it, besides what the output needs. */
-const reactionMs = 30;
-/** As long as the player's own steps came late of late, where that is more, up to this. */
-const mostReactionMs = 100;
-/** Steps whose lateness is remembered: a second of them. */
+/** Between the arrival of a line and the frame that is placed for it, besides what the output needs: as late as the latest steps were, within these. */
+const [leastReactionMs, mostReactionMs] = [30, 100];
+/** Steps whose lateness is remembered. */
 const lateSteps = 20;
 /** A prepared track has this much decoded. */
 const preparedSeconds = 0.25;
@@ -98,8 +96,7 @@ class LockstepPartyPlayer implements PartyPlayer {
     this.#stepSoon();
     const leadUs = lockstep.leadUs ?? 0;
     return {
-      minLeadMs:
-        Math.ceil(leadUs / 1000) + Math.max(reactionMs, Math.min(mostReactionMs, Math.ceil(Math.max(0, ...this.#latesMs)))),
+      minLeadMs: Math.ceil(leadUs / 1000) + this.#reactionMs,
       sampleRate: feed.sampleRate,
       durationFrames: feed.durationFrames,
     };
@@ -150,6 +147,10 @@ class LockstepPartyPlayer implements PartyPlayer {
     await Promise.allSettled(this.#closings);
     await this.#opened.catch(() => {});
     await this.#output?.close();
+  }
+
+  get #reactionMs(): number {
+    return Math.min(mostReactionMs, Math.max(leastReactionMs, Math.ceil(Math.max(0, ...this.#latesMs))));
   }
 
   get #latencySource(): PartyPlayerStatus['latencySource'] {

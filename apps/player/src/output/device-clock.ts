@@ -14,7 +14,7 @@ export interface DeviceClockOptions {
 
 /** How long before an expected callback polling begins; a timer may be late by a millisecond. */
 const pollAheadUs = 2000;
-/** How long before it this thread is told to hurry; whatever it does then may be in its way. */
+/** How long before it this thread is told to hurry: its timer must be on time, too. */
 const watchAheadUs = 8000;
 /** Between two polls. Polling without a pause would keep the processor from the very thread that is observed. */
 const napMs = 0.15;
@@ -100,12 +100,7 @@ export class DeviceClock {
       dueUs += (1 + skipped) * this.#quantumUs;
       while (dueUs - pollAheadUs < monotonicUs()) dueUs += this.#quantumUs;
       await sleepUs(dueUs - watchAheadUs - monotonicUs(), signal);
-      // The next timer must be on time, too.
-      this.#options.onWatching?.(true);
-      await sleepUs(dueUs - pollAheadUs - monotonicUs(), signal);
-      const settledFrame = this.#options.readFrame();
-      const changedUs = await this.#changeNear(dueUs, settledFrame, signal);
-      this.#options.onWatching?.(false);
+      const { settledFrame, changedUs } = await this.#lookAt(dueUs, signal);
       if (changedUs !== undefined) {
         [samples, misses] = [samples + 1, 0];
         dueUs = Math.min(changedUs, dueUs + latestShiftUs);
@@ -115,6 +110,19 @@ export class DeviceClock {
       misses += 1;
       await sleepUs(dueUs + lostAfterQuanta * this.#quantumUs - monotonicUs(), signal);
       if (this.#options.readFrame() === settledFrame) return;
+    }
+  }
+
+  /** The count before an expected callback, and when it moved, if it was seen to. */
+  async #lookAt(dueUs: number, signal: AbortSignal): Promise<{ settledFrame: number; changedUs: LocalUs | undefined }> {
+    const { onWatching, readFrame } = this.#options;
+    onWatching?.(true);
+    try {
+      await sleepUs(dueUs - pollAheadUs - monotonicUs(), signal);
+      const settledFrame = readFrame();
+      return { settledFrame, changedUs: await this.#changeNear(dueUs, settledFrame, signal) };
+    } finally {
+      onWatching?.(false);
     }
   }
 

@@ -114,3 +114,34 @@ test('a device that only counts is observed callback by callback, late perhaps, 
     expect(lateUs).toBeLessThan(10_000);
   }
 });
+
+test('a device that stops for a while is found again where it goes on, and nobody hurries when it is let go', async () => {
+  const [quantumFrames, stoppedUs, stopUs] = [480, 500_000, 405_000];
+  const openedUs = monotonicUs();
+  const watching: boolean[] = [];
+  const clock = new DeviceClock({
+    sampleRate: 48_000,
+    readFrame: () => {
+      const atUs = monotonicUs() - openedUs;
+      const runUs = atUs < stoppedUs ? atUs : Math.max(stoppedUs, atUs - stopUs);
+      return (Math.floor(runUs / 10_000) + 1) * quantumFrames;
+    },
+    readLatencySeconds: () => 0,
+    onWatching: (isWatching) => watching.push(isWatching),
+  });
+  const latesUs: number[] = [];
+  const { promise, resolve } = Promise.withResolvers<void>();
+  {
+    using _watch = clock.watch(({ localUs, deviceFrame }) => {
+      if (localUs < openedUs + stoppedUs + stopUs) return;
+      latesUs.push(localUs - (openedUs + stopUs + (deviceFrame / quantumFrames) * 10_000));
+      if (latesUs.length === 20) resolve();
+    });
+    await promise;
+  }
+  for (const lateUs of latesUs) {
+    expect(lateUs).toBeGreaterThanOrEqual(0);
+    expect(lateUs).toBeLessThan(10_000);
+  }
+  await expect.poll(() => watching.at(-1)).toBe(false);
+});
