@@ -11,6 +11,26 @@ export interface UpstreamEdit {
 
 export const upstreamEdits: readonly UpstreamEdit[] = [
   {
+    file: 'symphonia-core/src/io/media_source_stream.rs',
+    find: '            assert!(pos - old_pos < isize::MAX as u64);\n            (pos - old_pos) as isize',
+    replace: '            isize::try_from(pos - old_pos).unwrap_or(isize::MAX)',
+    reason:
+      'A position 2 GiB away is not in the buffer; with 32-bit words the assertion made it a panic: no MP4 file of that size ' +
+      'could be opened, and a damaged table of chunks ended the module.',
+  },
+  {
+    file: 'symphonia-core/src/io/media_source_stream.rs',
+    find: '            assert!(old_pos - pos < isize::MAX as u64);\n            -((old_pos - pos) as isize)',
+    replace: '            -isize::try_from(old_pos - pos).unwrap_or(isize::MAX)',
+    reason: 'The same, backwards.',
+  },
+  {
+    file: 'symphonia-core/src/io/media_source_stream.rs',
+    find: 'cmp::min(self.ring.len(), self.rel_pos as usize) - unread_len',
+    replace: 'cmp::min(self.ring.len() as u64, self.rel_pos) as usize - unread_len',
+    reason: 'What was read since the last seek may be more than 4 GiB; with 32-bit words it began again at 0.',
+  },
+  {
     file: 'symphonia-codec-aac/src/aac/mod.rs',
     find: '0xd | 0xe => self.asc.sbr_present = true,',
     replace: '0xd | 0xe => return unsupported_error("aac: spectral band replication"),',

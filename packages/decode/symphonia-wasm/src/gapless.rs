@@ -63,7 +63,8 @@ pub fn plan(track: &OpenedTrack, facts: Facts, mp4: Option<&Mp4Head>, itunes: Op
     let is_mpeg_audio = matches!(track.codec, CODEC_ID_MP1 | CODEC_ID_MP2 | CODEC_ID_MP3);
     Plan {
         // The position of the last page is the length, whatever the pages before it say; so is the count of a LAME tag.
-        cuts_end: track.container == "ogg" || is_mpeg_audio,
+        // Chunks may follow an RF64 file's data, whose end its reader does not know.
+        cuts_end: track.container == "ogg" || is_mpeg_audio || (track.container == "wav" && is_pcm(track.codec)),
         frames: track.frames.filter(|&frames| frames > 0 && !exceeds_file(track, frames, facts.bytes)),
         // MPEG audio timestamps begin at −delay, so nothing has to be shifted; Vorbis' first block is no encoder delay.
         trimmed_start: if is_mpeg_audio { u64::from(track.delay) } else { 0 },

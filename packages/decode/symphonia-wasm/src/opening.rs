@@ -11,7 +11,7 @@ use symphonia::core::units::TimeBase;
 use symphonia::default::{formats, get_codecs, meta};
 
 use crate::clock::Timing;
-use crate::codec_name::{container_name, refused_name, sample_entry_name};
+use crate::codec_name::{container_name, is_pcm, refused_name, sample_entry_name};
 use crate::failure::Failure;
 use crate::foreign::{Foreign, ForeignDecoder, ForeignRequest};
 use crate::mp4::{Mp4Head, read_head};
@@ -57,6 +57,8 @@ impl<'a> Timing<'a> {
 pub struct Examined {
     pub family: Family,
     pub mp4: Option<Mp4Head>,
+    /// Bytes of a WAV file's data, where its own head cannot tell them.
+    pub long_data_bytes: Option<u64>,
     /// Several Ogg streams, one behind the other.
     pub is_chained: bool,
     /// The host's decoder, where it has brought one.
@@ -65,7 +67,7 @@ pub struct Examined {
 
 /// Looks at the head of the source and refuses by name what is not decoded.
 pub fn examine(source: &Source, foreign: Option<&Foreign>) -> Result<Examined, Failure> {
-    present_as_wav(source).map_err(|_| Failure::Source)?;
+    let long_data_bytes = present_as_wav(source).map_err(|_| Failure::Source)?;
     let family = match sniff(source).map_err(|_| Failure::Source)? {
         Sniffed::Family(family) => family,
         Sniffed::Empty => return Err(Failure::Empty("the source holds no bytes".into())),
@@ -79,7 +81,7 @@ pub fn examine(source: &Source, foreign: Option<&Foreign>) -> Result<Examined, F
     source.hide_length(matches!(family, Family::Mp4 | Family::Other));
     let mp4 = if family == Family::Mp4 { read_head(source).map_err(|_| Failure::Source)? } else { None };
     let is_chained = family == Family::Ogg && is_chained(source).map_err(|_| Failure::Source)?;
-    Ok(Examined { family, mp4, is_chained, foreign: foreign.cloned() })
+    Ok(Examined { family, mp4, long_data_bytes, is_chained, foreign: foreign.cloned() })
 }
 
 pub fn open(source: &Source, examined: &Examined) -> Result<Opened, Failure> {
@@ -97,7 +99,7 @@ pub fn open(source: &Source, examined: &Examined) -> Result<Opened, Failure> {
         id: track.id,
         codec: params.codec,
         time_base: track.time_base,
-        frames: track.num_frames,
+        frames: track.num_frames.or_else(|| long_frames(examined, &params)),
         delay: track.delay.unwrap_or(0),
         padding: track.padding.unwrap_or(0),
         params,
@@ -105,6 +107,13 @@ pub fn open(source: &Source, examined: &Examined) -> Result<Opened, Failure> {
     };
     let decoder = make_decoder(&track, examined.foreign.as_ref())?;
     Ok(Opened { format, decoder, track })
+}
+
+/// Frames in the data of a WAV file that is longer than its head can tell.
+fn long_frames(examined: &Examined, params: &AudioCodecParameters) -> Option<u64> {
+    let bits = params.bits_per_coded_sample.or(params.bits_per_sample).filter(|_| is_pcm(params.codec))?;
+    let frame_bytes = params.channels.as_ref()?.count() as u64 * u64::from(bits.div_ceil(8));
+    examined.long_data_bytes?.checked_div(frame_bytes)
 }
 
 fn make_reader(source: &Source, examined: &Examined) -> Result<Box<dyn FormatReader>, Failure> {
