@@ -29,6 +29,8 @@ export interface LockstepOptions {
 /** Sound is placed this far ahead of the device: what a busy machine may sleep through. */
 const queueSeconds = 2;
 const blockSeconds = 0.2;
+/** While the device is near, blocks are as short as this: what must sound soon is not rendered together with what need not. */
+const nearBlockSeconds = 0.05;
 /** Sound that follows another is waited for until the device is as near as this: two steps of a busy machine. */
 const urgentSeconds = 0.1;
 /** What one step renders before it lets others run. */
@@ -180,18 +182,20 @@ export class Lockstep {
     const horizon = earliest + queueSeconds * format.sampleRate;
     if (this.#head < horizon) this.#steer();
     const blockFrames = Math.round(blockSeconds * format.sampleRate);
+    const nearBlockFrames = Math.round(nearBlockSeconds * format.sampleRate);
     const stepEnd = this.#head + stepBlocks * blockFrames;
     while (this.#head < horizon) {
       if (this.#voices.length > 0 && this.#head >= stepEnd) return true;
       const line = this.#leader.lineFor(this.#plan, this.#head);
-      const until = Math.min(horizon, this.#head + blockFrames, this.#leader.nextLineFrame(this.#plan, this.#head));
+      const isUrgent = this.#head < earliest + urgentSeconds * format.sampleRate;
+      const until = Math.min(horizon, this.#head + (isUrgent ? nearBlockFrames : blockFrames), this.#leader.nextLineFrame(this.#plan, this.#head));
       const arranged = this.#leader.arrange({
         voices: this.#voices,
         line,
         head: this.#head,
         until,
         correctionPpm: this.#correctionPpm,
-        isUrgent: this.#head < earliest + urgentSeconds * format.sampleRate,
+        isUrgent,
       });
       this.#voices = arranged.voices;
       if (arranged.until === undefined) return false;

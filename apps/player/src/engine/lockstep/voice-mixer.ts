@@ -1,9 +1,10 @@
 import { Interpolator } from '@tutti/decode';
 import type { PcmFormat } from '../../output/output.ts';
+import { FrameWindow } from '../frame-window.ts';
 import { gainOf, positionOf, silentFrom, type Splice, type Voice } from './voice.ts';
 
-/** As many as it takes until the filter runs at full speed. */
-const warmUpFrames = 20_000;
+/** As many as it takes until all that makes a frame runs at full speed. */
+const [warmUpBlocks, warmUpFrames] = [20, 1000];
 
 /** Makes device frames out of voices. The same voices give the same frames, however often and in whatever blocks they are asked for. */
 export class VoiceMixer {
@@ -16,15 +17,25 @@ export class VoiceMixer {
     this.#format = format;
   }
 
-  /** Makes ready for tracks of a sample rate: designs the filter, and runs it until the engine has compiled it. */
+  /** Makes ready for tracks of a sample rate: designs the filter, and mixes until the engine has compiled what that takes. */
   prepare(sampleRate: number): void {
     if (this.#interpolators.has(sampleRate)) return;
     const { channelCount, sampleRate: outputRate } = this.#format;
-    const interpolator = this.#interpolator(sampleRate);
-    const [ratio, position] = [sampleRate / outputRate, interpolator.leadFrames];
-    const output = new Float32Array(warmUpFrames * channelCount);
-    const input = new Float32Array((Math.ceil(warmUpFrames * ratio) + position + interpolator.lookAheadFrames + 1) * channelCount);
-    interpolator.render({ input, position, ratio, output });
+    const frameCount = warmUpBlocks * warmUpFrames;
+    const window = new FrameWindow(channelCount, frameCount);
+    window.append(new Float32Array(frameCount * channelCount));
+    const voice: Voice = {
+      part: 'track',
+      trackId: '',
+      epoch: 0,
+      window,
+      sampleRate,
+      fromFrame: 0,
+      position: 0.5,
+      ratio: (sampleRate / outputRate) * (1 + 1e-6),
+      fadeIn: { startFrame: 0, frameCount },
+    };
+    for (let block = 0; block < warmUpBlocks; block += 1) this.mix([voice], block * warmUpFrames, warmUpFrames);
   }
 
   /** Track frames that must be decoded beyond a position for the frame there. */
@@ -95,11 +106,17 @@ interface FadeTarget {
 
 function fade(voice: Voice, { startFrame, samples, channelCount }: FadeTarget): void {
   const { fadeIn, fadeOut } = voice;
-  const isSteady = fadeOut === undefined && (fadeIn === undefined || startFrame >= fadeIn.startFrame + fadeIn.frameCount);
-  if (isSteady) return;
+  const endFrame = startFrame + samples.length / channelCount;
   const silent = silentFrom(voice);
-  for (let offset = 0, frame = startFrame; offset < samples.length; offset += channelCount, frame++) {
-    const gain = frame >= silent ? 0 : gainOf(voice, frame);
-    for (let channel = 0; channel < channelCount; channel++) samples[offset + channel] = (samples[offset + channel] ?? 0) * gain;
-  }
+  const scale = (fromFrame: number, toFrame: number): void => {
+    for (let frame = fromFrame; frame < toFrame; frame++) {
+      const gain = frame >= silent ? 0 : gainOf(voice, frame);
+      const offset = (frame - startFrame) * channelCount;
+      for (let channel = 0; channel < channelCount; channel++) samples[offset + channel] = (samples[offset + channel] ?? 0) * gain;
+    }
+  };
+  // Between the two the gain is 1.
+  const risen = Math.max(startFrame, fadeIn === undefined ? startFrame : fadeIn.startFrame + fadeIn.frameCount);
+  scale(startFrame, Math.min(risen, endFrame));
+  if (fadeOut !== undefined) scale(Math.max(risen, fadeOut.startFrame), endFrame);
 }
