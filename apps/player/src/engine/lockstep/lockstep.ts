@@ -188,7 +188,11 @@ export class Lockstep {
       if (this.#voices.length > 0 && this.#head >= stepEnd) return true;
       const line = this.#leader.lineFor(this.#plan, this.#head);
       const isUrgent = this.#head < earliest + urgentSeconds * format.sampleRate;
-      const until = Math.min(horizon, this.#head + (isUrgent ? nearBlockFrames : blockFrames), this.#leader.nextLineFrame(this.#plan, this.#head));
+      const until = Math.min(
+        horizon,
+        this.#head + (isUrgent ? nearBlockFrames : blockFrames),
+        this.#leader.nextLineFrame(this.#plan, this.#head),
+      );
       const arranged = this.#leader.arrange({
         voices: this.#voices,
         line,
