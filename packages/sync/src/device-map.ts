@@ -1,4 +1,4 @@
-import { fitFloor, quantile, type Line } from './line-fit.ts';
+import { fitFloor, quantile, type Line, type Point } from './line-fit.ts';
 import type { LocalUs } from './units.ts';
 
 /** One observation of the output: `deviceFrame` was heard, or will be, at `localUs`, as far as its poll could tell. */
@@ -19,7 +19,7 @@ export interface DeviceMapOptions {
   readonly sampleRate: number;
   /** A shift of at least this many frames that five observations agree on is a step at once; a smaller one after three seconds. */
   readonly stepFrames: number;
-  /** How far back observations count. Default 60 s. */
+  /** How far back observations count, as long as the rate stays. Default 120 s. */
   readonly windowUs?: number;
   readonly onStep?: (step: DeviceStep) => void;
 }
@@ -41,6 +41,12 @@ interface Shifted {
   readonly shiftUs: number;
 }
 
+/** What is believed of the device's rate: ppm of lateness, and their standard deviation. */
+interface Rate {
+  readonly slope: number;
+  readonly slopeDeviation: number;
+}
+
 const binUs = 500_000;
 const maxSamplesPerBin = 128;
 const readySamples = 8;
@@ -55,6 +61,13 @@ const smallStepNoiseUs = 300;
 const onTime = 0.02;
 /** The line goes along the earliest observations of this many stretches of equal length. */
 const stretches = 12;
+/** The latest observations by themselves, along fewer stretches: where these leave the line, the clocks run differently from before. */
+const recentUs = 15_000_000;
+const recentStretches = 6;
+/** So many of the youngest of them must lie this far beside it. Late they may be because the machine is busy; early is never seen. */
+const changed = { late: { stretches: 3, byUs: 60 }, early: { stretches: 2, byUs: 50 } };
+/** A step so soon after another one puts the rate in doubt. */
+const doubtUs = 20_000_000;
 /** Assumed jitter of a long stretch's envelope, and of one with a single observation: the more there are, the nearer one was in time. */
 const stretchNoiseUs = 20;
 const sampleNoiseUs = 100;
@@ -76,14 +89,15 @@ export class DeviceMap {
   #shifted: Shifted[] = [];
   /** Observations in a row that came late by less than that. */
   #late: Shifted[] = [];
-  #prior = { slope: 0, slopeDeviation: crystalPpm };
+  #prior: Rate = { slope: 0, slopeDeviation: crystalPpm };
   #line: Line | undefined;
   #isStale = false;
+  #steppedUs = Number.NEGATIVE_INFINITY;
   #lastFrame = Number.NEGATIVE_INFINITY;
 
   constructor(options: DeviceMapOptions) {
     const { onStep, ...rest } = options;
-    this.#options = { windowUs: 60_000_000, ...rest };
+    this.#options = { windowUs: 120_000_000, ...rest };
     this.#onStep = onStep;
   }
 
@@ -163,6 +177,9 @@ export class DeviceMap {
   #reanchor(moved: readonly Shifted[]): void {
     const lastFrame = this.#lastFrame;
     this.reset();
+    const atUs = moved[0]?.sample.localUs ?? 0;
+    if (atUs - this.#steppedUs < doubtUs) this.#prior = { ...this.#prior, slopeDeviation: crystalPpm };
+    this.#steppedUs = atUs;
     this.#lastFrame = lastFrame;
     this.#anchor = moved[0]?.sample;
     for (const { sample } of moved) this.#keep(this.#residualOf(sample), sample.localUs);
@@ -199,20 +216,16 @@ export class DeviceMap {
 
   #refit(): void {
     this.#isStale = false;
-    // Inside a stretch the device drifts too: flatten it with the rate known so far, so that the envelope is one of noise alone.
     const slope = this.#line?.slope ?? this.#prior.slope;
-    const size = Math.ceil(this.#bins.length / stretches);
-    const points = Array.from({ length: Math.ceil(this.#bins.length / size) }, (_, index) => {
-      // The youngest stretch is a whole one, too: it counts the most for what comes.
-      const end = this.#bins.length - index * size;
-      const samples = this.#bins.slice(Math.max(0, end - size), end).flatMap((bin) => bin.samples);
-      const seconds = samples.reduce((sum, sample) => sum + sample.seconds, 0) / samples.length;
-      const flat = samples.map((sample) => sample.lateUs - slope * (sample.seconds - seconds));
-      return { x: seconds, y: quantile(flat, onTime), weight: samples.length };
-    });
-    const meanCount = points.reduce((sum, { weight }) => sum + weight, 0) / points.length;
-    const noise = Math.max(stretchNoiseUs, sampleNoiseUs / Math.sqrt(meanCount));
-    this.#line = fitFloor(points, { ...this.#prior, noise, slopeLimit: mostPpm });
+    this.#line = lineAlong(floorOf(this.#bins, { slope, stretches }), this.#prior);
+    const recent = this.#bins.slice(-recentUs / binUs);
+    if (this.#bins.length < 2 * recent.length) return;
+    const floor = floorOf(recent, { slope, stretches: recentStretches });
+    if (!hasLeft(this.#line, floor)) return;
+    // What was seen before is of another rate.
+    this.#bins = recent;
+    this.#prior = { slope, slopeDeviation: crystalPpm };
+    this.#line = lineAlong(floor, this.#prior);
   }
 
   #rememberRate(): void {
@@ -227,4 +240,31 @@ function isSmallStep(late: readonly Shifted[]): boolean {
   const earliest = (part: readonly Shifted[]): number => part.reduce((least, { shiftUs }) => Math.min(least, shiftUs), Infinity);
   const half = Math.floor(late.length / 2);
   return Math.abs(earliest(late.slice(0, half)) - earliest(late.slice(half))) < smallStepNoiseUs;
+}
+
+/** The earliest observations of stretches of equal length, the youngest first. */
+function floorOf(bins: readonly Bin[], { slope, stretches }: { readonly slope: number; readonly stretches: number }): Point[] {
+  const size = Math.ceil(bins.length / stretches);
+  return Array.from({ length: Math.ceil(bins.length / size) }, (_, index) => {
+    // The youngest stretch is a whole one, too: it counts the most for what comes.
+    const end = bins.length - index * size;
+    const samples = bins.slice(Math.max(0, end - size), end).flatMap((bin) => bin.samples);
+    const seconds = samples.reduce((sum, sample) => sum + sample.seconds, 0) / samples.length;
+    // Inside a stretch the device drifts too: flattened with the rate known so far, the envelope is one of noise alone.
+    const flat = samples.map((sample) => sample.lateUs - slope * (sample.seconds - seconds));
+    return { x: seconds, y: quantile(flat, onTime), weight: samples.length };
+  });
+}
+
+function lineAlong(floor: readonly Point[], prior: Rate): Line {
+  const meanCount = floor.reduce((sum, { weight }) => sum + weight, 0) / floor.length;
+  const noise = Math.max(stretchNoiseUs, sampleNoiseUs / Math.sqrt(meanCount));
+  return fitFloor(floor, { ...prior, noise, slopeLimit: mostPpm });
+}
+
+/** Whether the youngest stretches all lie beside the line, on one side. */
+function hasLeft(line: Line, floor: readonly Point[]): boolean {
+  const lateUs = floor.map(({ x, y }) => y - line.at(x));
+  const isLate = lateUs.slice(0, changed.late.stretches).every((us) => us > changed.late.byUs);
+  return isLate || lateUs.slice(0, changed.early.stretches).every((us) => us < -changed.early.byUs);
 }

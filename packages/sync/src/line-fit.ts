@@ -1,5 +1,5 @@
 /** A point with its weight: how many observations it stands for. */
-interface Point {
+export interface Point {
   readonly x: number;
   readonly y: number;
   readonly weight: number;

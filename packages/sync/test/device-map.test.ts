@@ -163,6 +163,26 @@ describe('device map', () => {
     expect(map.localUsAt(20_000)).toBe(19_970_000);
   });
 
+  test.each([5, -5, 20, -20, 100, -100])('a clock that is slewed by %d ppm from some moment on is followed', (ppm) => {
+    const random = new Random(3);
+    const steps: DeviceStep[] = [];
+    const map = new DeviceMap({ sampleRate: 48_000, stepFrames: 1024, onStep: (step) => steps.push(step) });
+    const changeSeconds = 200;
+    const trueUs = (frame: number): number => {
+      const seconds = frame / 48_000;
+      return seconds * 1e6 + Math.max(0, seconds - changeSeconds) * ppm;
+    };
+    for (let frame = 0; frame < 300 * 48_000; frame += 4096) {
+      map.add({ deviceFrame: frame, localUs: Math.round(trueUs(frame) + random.exponential(40)) as LocalUs });
+      const sinceSeconds = frame / 48_000 - changeSeconds;
+      const errorUs = (map.localUsAt(frame) ?? 0) - trueUs(frame);
+      if (sinceSeconds > -100 && sinceSeconds <= 0) expect(Math.abs(errorUs)).toBeLessThan(15);
+      if (sinceSeconds > 40) expect(Math.abs(errorUs), `${sinceSeconds} s later`).toBeLessThan(40);
+    }
+    // What crystals and time servers do is no step; beyond that it is at most a few.
+    expect(steps.length).toBeLessThanOrEqual(Math.abs(ppm) <= 20 ? 0 : 3);
+  });
+
   test('a reset forgets where it was, but not how fast', () => {
     const { map, run } = watch({ ppm: 80 });
     run(20 * second);
