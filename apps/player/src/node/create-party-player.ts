@@ -35,7 +35,7 @@ export interface PartyPlayerOptions {
 /** The player looks at its clocks, and renders, this often. */
 const stepMs = 50;
 /** Between the arrival of a line and the frame that is placed for it, besides what the output needs: as late as the latest steps were, within these. */
-const [leastReactionMs, mostReactionMs] = [30, 100];
+const [leastReactionMs, mostReactionMs] = [20, 100];
 /** Steps whose lateness is remembered. */
 const lateSteps = 20;
 /** A prepared track has this much decoded. */

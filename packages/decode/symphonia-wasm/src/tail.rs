@@ -9,11 +9,20 @@ const ID3V1_BYTES: u64 = 128;
 
 /// Where in `window`, which begins at `position` of a source of `length` bytes, the tags begin that end the file.
 pub fn tail_start(window: &[u8], position: u64, length: Option<u64>) -> Option<usize> {
-    let ape = window.windows(APE_NAME.len()).enumerate().find_map(|(at, name)| {
-        let is_head = name == APE_NAME && is_last_tag(&window[at..], position + at as u64, length);
-        is_head.then_some(at)
-    });
+    let ape = ape_names(window).find(|&at| is_last_tag(&window[at..], position + at as u64, length));
     ape.or_else(|| id3v1_start(window, position, length))
+}
+
+/// Where the name of an APE tag stands. Every byte of a file passes here: most stretches are dismissed by a look for the last letter, which
+/// is made at all their bytes at once.
+fn ape_names(window: &[u8]) -> impl Iterator<Item = usize> {
+    const STRETCH_BYTES: usize = 64;
+    let [.., last] = *APE_NAME;
+    let stretches = window.chunks(STRETCH_BYTES).enumerate().filter(move |(_, bytes)| bytes.iter().fold(false, |any, &byte| any | (byte == last)));
+    stretches.flat_map(move |(index, bytes)| {
+        let ends = (0..bytes.len()).map(move |at| index * STRETCH_BYTES + at + 1);
+        ends.filter(|&end| window[..end].ends_with(APE_NAME)).map(|end| end - APE_NAME.len())
+    })
 }
 
 /// An APEv2 tag that begins here and reaches to the end, or to the ID3v1 tag there.
@@ -57,6 +66,15 @@ mod tests {
         assert_eq!(tail_start(&window, 1000, Some(1220)), Some(10));
         assert_eq!(tail_start(&window, 1000, Some(2000)), None);
         assert_eq!(tail_start(&window, 1000, None), Some(10));
+    }
+
+    #[test]
+    fn a_name_is_found_wherever_it_stands() {
+        for at in 0..140 {
+            let mut window = vec![b'X'; 200];
+            window[at..at + 8].copy_from_slice(APE_NAME);
+            assert_eq!(ape_names(&window).collect::<Vec<_>>(), [at]);
+        }
     }
 
     #[test]
