@@ -62,7 +62,7 @@ export class Decoder {
     return this.#instance?.exports.lost() ?? 0;
   }
 
-  /** Bytes of WebAssembly memory that the stream holds; at most 256 MiB. */
+  /** Bytes of WebAssembly memory that the stream uses; at most 256 MiB. */
   get memoryBytes(): number {
     if (this.#instance === undefined) return 0;
     const { exports, packetDecoder } = this.#instance;

@@ -11,7 +11,7 @@ export interface DecodedPacket {
 
 /** Decodes the packets of one stream whose codec the Symphonia module hands out. */
 export interface PacketDecoder {
-  /** Bytes of WebAssembly memory that it holds. */
+  /** Bytes of WebAssembly memory that it uses. */
   readonly memoryBytes: number;
   /** Fills `into` and says with what; `undefined` where the packet is damaged or does not fit. */
   decode(packet: Uint8Array, into: Float32Array): DecodedPacket | undefined;

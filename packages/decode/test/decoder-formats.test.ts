@@ -45,8 +45,7 @@ describe.each(tracks)('$path', ({ path, facts }) => {
     decoder.seek(Math.floor(facts.frames / 2));
     decodeAll(decoder, Math.floor(facts.frames / 2));
     const ring = allocatePcmRing({ capacityFrames: 2 * facts.sampleRate, channelCount: facts.channels });
-    // The module of opus-decoder is made with a heap of 28 MB, of which it uses little.
-    expect(decoder.memoryBytes + ring.byteLength).toBeLessThanOrEqual(facts.codec === 'opus' ? 33_000_000 : 15_000_000);
+    expect(decoder.memoryBytes + ring.byteLength).toBeLessThanOrEqual(15_000_000);
   });
 
   test.skipIf(!hasFfmpeg)('matches ffmpeg: lossless sample by sample, lossy within 90 dB', async () => {

@@ -1,0 +1,12 @@
+import { execFileSync } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import { expect, test } from 'vitest';
+
+const program = fileURLToPath(new URL('./tracks-memory.ts', import.meta.url));
+
+test.each(['piece.mp3', 'piece-51.m4a', 'piece.flac', 'piece.ogg', 'piece.opus'])(
+  '%s: a track that was played and sought makes its process no more than 15 MB larger',
+  (path) => {
+    expect(Number(execFileSync(process.execPath, [program, path], { encoding: 'utf8' }))).toBeLessThan(15e6);
+  },
+);
