@@ -47,8 +47,8 @@ const vlc: ColdPlayer = {
   command: (url) => {
     const sink = '#transcode{acodec=s16l,channels=2}:std{access=file,mux=raw,dst=-}';
     const play = ['cvlc', '-I', 'dummy', '--no-video', '-q', '--sout', sink, '--run-time=2', url, 'vlc://quit'] as const;
-    // VLC refuses to run as root.
-    return process.getuid?.() === 0 ? ['runuser', '-u', 'nobody', '--', ...play] : [...play];
+    // VLC refuses to run as root. Not every shell finds what lies in sbin.
+    return process.getuid?.() === 0 ? ['/usr/sbin/runuser', '-u', 'nobody', '--', ...play] : [...play];
   },
 };
 
