@@ -18,5 +18,5 @@ async function play(): Promise<Decoder> {
 (await play()).close();
 const before = process.memoryUsage().rss;
 const decoders = await Promise.all(Array.from({ length: tracks }, play));
-console.log((process.memoryUsage().rss - before) / tracks);
+process.stdout.write(`${(process.memoryUsage().rss - before) / tracks}\n`);
 for (const decoder of decoders) decoder.close();

@@ -64,7 +64,7 @@ const stretches = 12;
 /** The latest observations by themselves, along fewer stretches: where these leave the line, the clocks run differently from before. */
 const recentUs = 15_000_000;
 const recentStretches = 6;
-/** So many of the youngest of them must lie this far beside it. Late they may be because the machine is busy; early is never seen. */
+/** So many of the youngest of them must lie this far beside it: more when late, which a busy machine makes them, too. */
 const changed = { late: { stretches: 3, byUs: 60 }, early: { stretches: 2, byUs: 50 } };
 /** A step so soon after another one puts the rate in doubt. */
 const doubtUs = 20_000_000;
@@ -77,8 +77,9 @@ const mostPpm = 300;
 
 /**
  * Local time ⇄ device frame, fitted to noisy observations: the earliest of each of a dozen stretches, and a line along the floor of
- * those: stretches in which a busy machine saw every callback late do not lift it. Until
- * enough time has been seen, the line leans towards the nominal rate. Fed by an output for as long as it plays.
+ * those: stretches in which a busy machine saw every callback late do not lift it. Where the youngest leave the line, one of both
+ * clocks has changed its pace: what was seen before is forgotten. Until enough time has been seen, the line leans towards the nominal
+ * rate. Fed by an output for as long as it plays.
  */
 export class DeviceMap {
   readonly #options: Required<Omit<DeviceMapOptions, 'onStep'>>;
@@ -92,6 +93,7 @@ export class DeviceMap {
   #prior: Rate = { slope: 0, slopeDeviation: crystalPpm };
   #line: Line | undefined;
   #isStale = false;
+  /** When it was re-anchored last, local time. */
   #steppedUs = Number.NEGATIVE_INFINITY;
   #lastFrame = Number.NEGATIVE_INFINITY;
 

@@ -20,10 +20,10 @@ export class RollCalls implements Disposable {
   }
 
   /**
-   * Asks every node that has the track to be able to begin it at `frame`. Resolves with what holds for all that answered in time; with
-   * `undefined` when nobody can, or did in time, or when the same track is called again.
+   * Asks every node that has the track to be able to begin it at `frame`. Resolves with the track as they found it, once all have
+   * answered or their time is over; with `undefined` when nobody can, or did in time, or when the same track is called again.
    */
-  async call(trackId: string, hash: string, frame: number): Promise<PreparedTrack | undefined> {
+  async call(trackId: string, hash: string, frame: number): Promise<Pick<PreparedTrack, 'sampleRate'> | undefined> {
     const { after, memory, seats } = this.#options;
     const able = memory.state.members.filter(({ has, isConnected }) => isConnected && has.has(hash)).map(({ nodeId }) => nodeId);
     const roll = new RollCall(able);
@@ -33,8 +33,7 @@ export class RollCalls implements Disposable {
     for (const nodeId of able) seats.send(nodeId, { type: 'prepare', trackId, hash, frame });
     const answers = await roll.answers;
     if (this.#open.get(trackId) === roll) this.#open.delete(trackId);
-    const [first] = answers;
-    return first === undefined ? undefined : { ...first, minLeadMs: Math.max(...answers.map(({ minLeadMs }) => minLeadMs)) };
+    return answers[0];
   }
 
   /** A node can begin the track, or with `undefined` cannot. */

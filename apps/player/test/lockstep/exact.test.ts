@@ -1,5 +1,5 @@
 import { provenanceRuns } from '@tutti/fixtures';
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
 import { openVirtualNode, playing } from './party.ts';
 import { provenanceTrack } from './signal-track.ts';
 
@@ -18,6 +18,17 @@ test('the first frame sounds at its time to the sample, and every frame follows 
   expect(events).toEqual([{ type: 'started', trackId: 'a' }]);
   expect(player.status()).toMatchObject({ alignP50Us: 0, alignP95Us: 0, underruns: 0, snaps: 0, latencySource: 'reported' });
   expect(output.mistakes).toBe(0);
+});
+
+test('what sounds at once is placed in short blocks, before the long ones that follow', async () => {
+  await using node = await openVirtualNode({ tracks: { a: () => provenanceTrack(1, 480_000) } });
+  const { time, output, player } = node;
+  const place = vi.spyOn(output, 'place');
+  player.follow(playing({ t0Us: time.nowUs + 150_000 }));
+  await time.advance(second);
+  const seconds = place.mock.calls.map(([, samples]) => samples.length / 2 / 48_000);
+  expect(seconds[0]).toBeLessThanOrEqual(0.05);
+  expect(Math.max(...seconds)).toBe(0.2);
 });
 
 test('a pause, a seek and a skip act at their own time although two seconds are queued, without a frame lost or repeated', async () => {
