@@ -262,7 +262,7 @@ describe('a job that is interrupted', () => {
 test('what plays through the same cache goes before a warm job', async () => {
   putSegments(origin, 'w', { count: 40, length: 5000 });
   putSegments(origin, 'p', { count: 3, length: 5000 });
-  using gate = origin.gate('/w/s', 100);
+  const gates = new Map(Array.from({ length: 40 }, (_, index) => `/w/s${index}.ts`).map((path) => [path, origin.gate(path, 100)]));
   const program = fileURLToPath(new URL('./warm-and-play.ts', import.meta.url));
   const child = spawn(process.execPath, [program, home.file('cache'), origin.baseUrl], { stdio: ['ignore', 'ignore', 'pipe'] });
   const ended = once(child, 'close');
@@ -272,7 +272,10 @@ test('what plays through the same cache goes before a warm job', async () => {
   }
   // All six connections carry bodies of the warm job, and as many of its requests again are waiting.
   while (asked(/^\/w\/s/).length < 6) await setImmediate();
-  gate.release();
+  // One connection by itself: who is served next on two at once, the origin may see in either order.
+  gates.get(asked(/^\/w\/s/)[0]!)!.release();
+  while (asked(/^\/(w\/s|p\/)/).length < 7) await setImmediate();
+  for (const gate of gates.values()) gate.release();
   expect((await ended)[0]).toBe(0);
   const order = asked(/^\/(w\/s|p\/)/);
   expect(order).toHaveLength(40 + 1);
