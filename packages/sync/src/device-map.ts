@@ -64,9 +64,9 @@ const stretches = 12;
 /** The latest observations by themselves, along fewer stretches: where these leave the line, the clocks run differently from before. */
 const recentUs = 15_000_000;
 const recentStretches = 6;
-/** So many of the youngest of them must lie this far beside it: more when late, which a busy machine makes them, too. */
-const changed = { late: { stretches: 3, byUs: 60 }, early: { stretches: 2, byUs: 50 } };
-/** A step so soon after another one puts the rate in doubt. */
+/** So many of the youngest of them must lie this far beside it: many more when late, which a busy machine makes them, too. */
+const changed = { late: { stretches: 5, byUs: 60 }, early: { stretches: 2, byUs: 50 } };
+/** A small step so soon after another one is more likely a rate that is not the one believed in. */
 const doubtUs = 20_000_000;
 /** Assumed jitter of a long stretch's envelope, and of one with a single observation: the more there are, the nearer one was in time. */
 const stretchNoiseUs = 20;
@@ -93,8 +93,8 @@ export class DeviceMap {
   #prior: Rate = { slope: 0, slopeDeviation: crystalPpm };
   #line: Line | undefined;
   #isStale = false;
-  /** When it was re-anchored last, local time. */
-  #steppedUs = Number.NEGATIVE_INFINITY;
+  /** When a small step was seen last, local time. */
+  #smallStepUs = Number.NEGATIVE_INFINITY;
   #lastFrame = Number.NEGATIVE_INFINITY;
 
   constructor(options: DeviceMapOptions) {
@@ -135,7 +135,11 @@ export class DeviceMap {
       this.#keep(residual, sample.localUs);
       if (shiftUs < smallStepUs) this.#late = [];
       else this.#late.push({ sample, shiftUs });
-      if (isSmallStep(this.#late)) this.#reanchor(this.#late);
+      if (isSmallStep(this.#late)) {
+        const isDoubtful = sample.localUs - this.#smallStepUs < doubtUs;
+        this.#smallStepUs = sample.localUs;
+        this.#reanchor(this.#late, isDoubtful);
+      }
       return;
     }
     // A device that stumbles again has not come to rest yet.
@@ -176,12 +180,10 @@ export class DeviceMap {
     return (this.#options.stepFrames / this.#options.sampleRate) * 1e6;
   }
 
-  #reanchor(moved: readonly Shifted[]): void {
+  #reanchor(moved: readonly Shifted[], isRateInDoubt = false): void {
     const lastFrame = this.#lastFrame;
     this.reset();
-    const atUs = moved[0]?.sample.localUs ?? 0;
-    if (atUs - this.#steppedUs < doubtUs) this.#prior = { ...this.#prior, slopeDeviation: crystalPpm };
-    this.#steppedUs = atUs;
+    if (isRateInDoubt) this.#prior = { ...this.#prior, slopeDeviation: crystalPpm };
     this.#lastFrame = lastFrame;
     this.#anchor = moved[0]?.sample;
     for (const { sample } of moved) this.#keep(this.#residualOf(sample), sample.localUs);

@@ -99,6 +99,36 @@ describe('device map', () => {
     expect(Math.abs(map.ratePpm - 80)).toBeLessThan(4);
   });
 
+  test('ten seconds in which no poll is on time are no other rate', () => {
+    const { dac, map, run, errorUs } = watch({ ppm: 80, latenessUs: 40 });
+    const random = new Random(7);
+    run(60 * second);
+    for (let atUs = 60 * second; atUs < 70 * second; atUs += 20_000) {
+      const sample = dac.poll(atUs);
+      map.add({ ...sample, localUs: localUs(sample.localUs + Math.round(80 + random.exponential(300))) });
+      expect(Math.abs(errorUs())).toBeLessThan(30);
+    }
+    run(90 * second);
+    expect(Math.abs(errorUs(2 * second))).toBeLessThan(15);
+    expect(Math.abs(map.ratePpm - 80)).toBeLessThan(1);
+  });
+
+  test('two underruns in one second do not unsettle the rate, however late the polls come after them', () => {
+    const { dac, map, steps, run, errorUs } = watch({ ppm: 80, latenessUs: 40 });
+    const random = new Random(9);
+    dac.underrun(60 * second, 45_000);
+    dac.underrun(60.8 * second, 25_000);
+    run(61.5 * second);
+    expect(steps).toHaveLength(2);
+    for (let atUs = 61.5 * second; atUs < 70 * second; atUs += 60_000) {
+      const sample = dac.poll(atUs);
+      map.add({ ...sample, localUs: localUs(sample.localUs + Math.round(random.exponential(300))) });
+      expect(Math.abs(map.ratePpm - 80)).toBeLessThan(3);
+    }
+    run(80 * second);
+    expect(Math.abs(errorUs(2 * second))).toBeLessThan(15);
+  });
+
   test('a loss of less than a quantum is a step after three seconds', () => {
     const { dac, map, steps, run, errorUs } = watch({ ppm: 80, latenessUs: 40 });
     dac.underrun(10 * second, 3000);
