@@ -17,7 +17,10 @@ export interface DeviceStep {
 export interface DeviceMapOptions {
   /** The device's nominal rate in frames per second. */
   readonly sampleRate: number;
-  /** A shift of at least this many frames that five observations agree on is a step at once; a smaller one after three seconds. */
+  /**
+   * A shift of at least this many frames that five observations agree on is a step at once; a smaller one after three seconds. Best is
+   * the smallest block of frames that the device and its sound server lose whole: after a step by such blocks the map is as exact as before.
+   */
   readonly stepFrames: number;
   /** How far back observations count, as long as the rate stays. Default 120 s. */
   readonly windowUs?: number;
@@ -41,6 +44,14 @@ interface Shifted {
   readonly shiftUs: number;
 }
 
+/** What the map was before a step. */
+interface Former {
+  readonly anchor: DeviceSample;
+  readonly bins: readonly Bin[];
+  readonly prior: Rate;
+  readonly line: Line;
+}
+
 /** What is believed of the device's rate: ppm of lateness, and their standard deviation. */
 interface Rate {
   readonly slope: number;
@@ -53,6 +64,10 @@ const readySamples = 8;
 const readySpanSeconds = 0.2;
 /** A shift of a quantum counts as a step once this many observations in a row agree on it. */
 const stepSamples = 5;
+/** Whole blocks were lost if the earliest observation since comes less than so much after them, at once or when it was waited for. */
+const blockLateUs = { atOnce: 500, later: 200 };
+const blockEarlyUs = 50;
+const blockWaitUs = 3_000_000;
 /** A smaller one, of at least so much, once for so long no observation was on time, and the earliest of both halves agree. */
 const smallStepUs = 1000;
 const smallStepSpanUs = 3_000_000;
@@ -93,6 +108,9 @@ export class DeviceMap {
   #prior: Rate = { slope: 0, slopeDeviation: crystalPpm };
   #line: Line | undefined;
   #isStale = false;
+  /** Until it is clear whether it still holds, the map before the last step, and when that was, local time. */
+  #former: Former | undefined;
+  #steppedUs = Number.NEGATIVE_INFINITY;
   /** When a small step was seen last, local time. */
   #smallStepUs = Number.NEGATIVE_INFINITY;
   #lastFrame = Number.NEGATIVE_INFINITY;
@@ -138,14 +156,20 @@ export class DeviceMap {
       if (isSmallStep(this.#late)) {
         const isDoubtful = sample.localUs - this.#smallStepUs < doubtUs;
         this.#smallStepUs = sample.localUs;
-        this.#reanchor(this.#late, isDoubtful);
+        const late = this.#late;
+        this.#reanchor(late, isDoubtful);
+        this.#tellStep(late);
+      }
+      if (this.#former !== undefined && sample.localUs - this.#steppedUs > blockWaitUs) {
+        this.#recall(this.#former, blockLateUs.later);
+        this.#former = undefined;
       }
       return;
     }
     // A device that stumbles again has not come to rest yet.
     if (Math.abs(shiftUs - (this.#shifted.at(-1)?.shiftUs ?? shiftUs)) >= this.#stepUs) this.#shifted = [];
     this.#shifted.push({ sample, shiftUs });
-    if (this.#shifted.length >= stepSamples) this.#reanchor(this.#shifted);
+    if (this.#shifted.length >= stepSamples) this.#step(this.#shifted);
   }
 
   /** The local time at which a device frame sounds, in whole microseconds; `undefined` until ready. */
@@ -173,11 +197,31 @@ export class DeviceMap {
     this.#shifted = [];
     this.#late = [];
     this.#line = undefined;
+    this.#former = undefined;
     this.#lastFrame = Number.NEGATIVE_INFINITY;
   }
 
   get #stepUs(): number {
     return (this.#options.stepFrames / this.#options.sampleRate) * 1e6;
+  }
+
+  /** The device lost its place: whole blocks, as far as can be told now, or what it came to. */
+  #step(moved: readonly Shifted[]): void {
+    const former = this.#former ?? this.#asFormer;
+    this.#reanchor(moved);
+    this.#steppedUs = moved.at(-1)?.sample.localUs ?? 0;
+    if (former !== undefined && !this.#recall(former, blockLateUs.atOnce)) this.#former = former;
+    this.#tellStep(moved);
+  }
+
+  get #asFormer(): Former | undefined {
+    const [anchor, line] = [this.#anchor, this.#line];
+    return anchor === undefined || line === undefined ? undefined : { anchor, line, bins: this.#bins, prior: this.#prior };
+  }
+
+  #tellStep(moved: readonly Shifted[]): void {
+    const shiftsUs = moved.map(({ shiftUs }) => shiftUs);
+    this.#onStep?.({ byUs: quantile(shiftsUs, onTime) });
   }
 
   #reanchor(moved: readonly Shifted[], isRateInDoubt = false): void {
@@ -188,8 +232,30 @@ export class DeviceMap {
     this.#anchor = moved[0]?.sample;
     for (const { sample } of moved) this.#keep(this.#residualOf(sample), sample.localUs);
     this.#refit();
-    const shiftsUs = moved.map(({ shiftUs }) => shiftUs);
-    this.#onStep?.({ byUs: quantile(shiftsUs, onTime) });
+  }
+
+  /** If the earliest observation since a step lies whole blocks beside the map before it, that one holds, so much later. */
+  #recall(former: Former, mostLateUs: number): boolean {
+    const anchor = this.#anchor ?? former.anchor;
+    // From the former anchor to this one.
+    const seconds = (anchor.deviceFrame - former.anchor.deviceFrame) / this.#options.sampleRate;
+    const lateUs = anchor.localUs - former.anchor.localUs - seconds * 1e6;
+    const since = this.#bins.flatMap(({ samples }) => samples);
+    const shiftUs = since.reduce(
+      (least, seen) => Math.min(least, seen.lateUs + lateUs - former.line.at(seen.seconds + seconds)),
+      Infinity,
+    );
+    const blockUs = this.#stepUs * (1 + former.line.slope * 1e-6);
+    const lostUs = Math.round(shiftUs / blockUs) * blockUs;
+    if (shiftUs - lostUs < -blockEarlyUs || shiftUs - lostUs > mostLateUs) return false;
+    const moved = former.bins.map(({ index, samples }) => ({
+      index,
+      samples: samples.map((seen) => ({ seconds: seen.seconds - seconds, lateUs: seen.lateUs - lateUs + lostUs })),
+    }));
+    this.#bins = [...moved, ...this.#bins];
+    this.#prior = former.prior;
+    this.#refit();
+    return true;
   }
 
   #keep(residual: Residual, localUs: LocalUs): void {

@@ -113,6 +113,37 @@ describe('device map', () => {
     expect(Math.abs(map.ratePpm - 80)).toBeLessThan(1);
   });
 
+  test('after a loss of whole blocks the map is as exact as before, at once', () => {
+    const { dac, map, steps, run, errorUs } = watch({ ppm: 80, latenessUs: 40 });
+    run(60 * second);
+    const beforeUs = errorUs();
+    dac.underrun(60 * second, 64_000);
+    const random = new Random(9);
+    for (let atUs = 60.1 * second; atUs < 70 * second; atUs += 60_000) {
+      const sample = dac.poll(atUs);
+      map.add({ ...sample, localUs: localUs(sample.localUs + Math.round(random.exponential(300))) });
+      if (steps.length > 0) expect(Math.abs(errorUs(atUs - 60 * second) - beforeUs)).toBeLessThan(10);
+    }
+    expect(steps.map(({ byUs }) => Math.round(byUs / 1000))).toEqual([64]);
+  });
+
+  test('where every poll came late after such a loss, it is so a few seconds later', () => {
+    const { dac, map, steps, run, errorUs } = watch({ ppm: 80, latenessUs: 40 });
+    run(60 * second);
+    const beforeUs = errorUs();
+    dac.underrun(60 * second, 64_000);
+    const random = new Random(9);
+    for (let atUs = 60.1 * second; atUs < 64.5 * second; atUs += 60_000) {
+      const sample = dac.poll(atUs);
+      const lateUs = atUs < 60.7 * second ? 2000 : random.exponential(300);
+      map.add({ ...sample, localUs: localUs(sample.localUs + Math.round(lateUs)) });
+    }
+    expect(steps).toHaveLength(1);
+    expect(Math.abs(errorUs(4 * second) - beforeUs)).toBeLessThan(10);
+    run(80 * second);
+    expect(Math.abs(errorUs(2 * second) - beforeUs)).toBeLessThan(10);
+  });
+
   test('two underruns in one second do not unsettle the rate, however late the polls come after them', () => {
     const { dac, map, steps, run, errorUs } = watch({ ppm: 80, latenessUs: 40 });
     const random = new Random(9);
