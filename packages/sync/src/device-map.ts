@@ -64,7 +64,7 @@ const readySamples = 8;
 const readySpanSeconds = 0.2;
 /** A shift of a quantum counts as a step once this many observations in a row agree on it. */
 const stepSamples = 5;
-/** Whole blocks were lost if the earliest observation since comes less than so much after them, at once or when it was waited for. */
+/** Whole blocks were lost if the earliest observation since comes less than so much after them: at first, and some time later. */
 const blockLateUs = { atOnce: 500, later: 200 };
 const blockEarlyUs = 50;
 const blockWaitUs = 3_000_000;
@@ -108,7 +108,7 @@ export class DeviceMap {
   #prior: Rate = { slope: 0, slopeDeviation: crystalPpm };
   #line: Line | undefined;
   #isStale = false;
-  /** Until it is clear whether it still holds, the map before the last step, and when that was, local time. */
+  /** Until it is clear whether it still holds, the map before the step; and when that was, local time. */
   #former: Former | undefined;
   #steppedUs = Number.NEGATIVE_INFINITY;
   /** When a small step was seen last, local time. */
@@ -160,10 +160,7 @@ export class DeviceMap {
         this.#reanchor(late, isDoubtful);
         this.#tellStep(late);
       }
-      if (this.#former !== undefined && sample.localUs - this.#steppedUs > blockWaitUs) {
-        this.#recall(this.#former, blockLateUs.later);
-        this.#former = undefined;
-      }
+      if (this.#former !== undefined && sample.localUs - this.#steppedUs > blockWaitUs) this.#decide(this.#former);
       return;
     }
     // A device that stumbles again has not come to rest yet.
@@ -210,7 +207,8 @@ export class DeviceMap {
     const former = this.#former ?? this.#asFormer;
     this.#reanchor(moved);
     this.#steppedUs = moved.at(-1)?.sample.localUs ?? 0;
-    if (former !== undefined && !this.#recall(former, blockLateUs.atOnce)) this.#former = former;
+    this.#former = former;
+    if (former !== undefined) this.#recall(former, blockLateUs.atOnce);
     this.#tellStep(moved);
   }
 
@@ -232,6 +230,15 @@ export class DeviceMap {
     this.#anchor = moved[0]?.sample;
     for (const { sample } of moved) this.#keep(this.#residualOf(sample), sample.localUs);
     this.#refit();
+  }
+
+  /** Some time after a step, what has been seen since says for good whether the map before it holds. */
+  #decide(former: Former): void {
+    this.#former = undefined;
+    this.#rememberRate();
+    // The anchor is the first observation since the step.
+    this.#bins = this.#bins.filter(({ samples }) => samples.every(({ seconds }) => seconds >= 0));
+    if (!this.#recall(former, blockLateUs.later)) this.#refit();
   }
 
   /** If the earliest observation since a step lies whole blocks beside the map before it, that one holds, so much later. */

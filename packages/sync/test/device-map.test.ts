@@ -144,6 +144,15 @@ describe('device map', () => {
     expect(Math.abs(errorUs(2 * second) - beforeUs)).toBeLessThan(10);
   });
 
+  test('a loss that is almost of whole blocks is told from them after a few seconds', () => {
+    const { dac, steps, run, errorUs } = watch({ ppm: 80, latenessUs: 40 });
+    run(60 * second);
+    dac.underrun(60 * second, 64_400);
+    run(64 * second);
+    expect(steps).toHaveLength(1);
+    expect(Math.abs(errorUs(2 * second))).toBeLessThan(30);
+  });
+
   test('two underruns in one second do not unsettle the rate, however late the polls come after them', () => {
     const { dac, map, steps, run, errorUs } = watch({ ppm: 80, latenessUs: 40 });
     const random = new Random(9);
