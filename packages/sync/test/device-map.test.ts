@@ -7,14 +7,27 @@ import { VirtualDac, type VirtualDacOptions } from './virtual/virtual-dac.ts';
 
 const second = 1_000_000;
 
+interface Polls {
+  /** Between two of them. Default 20 ms. */
+  readonly everyUs?: number;
+  /** How much later than the device's own noise makes it one is told that comes at this time. */
+  readonly lateUs?: (atUs: number) => number;
+  /** Called after each. */
+  readonly check?: () => void;
+}
+
 function watch(options: Partial<VirtualDacOptions>) {
   const clock = new VirtualClock({ seed: 1, offsetUs: 3_000_000_000 });
   const dac = new VirtualDac({ seed: 2, clock, latencyUs: 21_333, ...options });
   const steps: DeviceStep[] = [];
   const map = new DeviceMap({ sampleRate: 48_000, stepFrames: 1024, onStep: (step) => steps.push(step) });
   let nowUs = 0;
-  const run = (untilUs: number): void => {
-    for (; nowUs < untilUs; nowUs += 20_000) map.add(dac.poll(nowUs));
+  const run = (untilUs: number, { everyUs = 20_000, lateUs, check }: Polls = {}): void => {
+    for (; nowUs < untilUs; nowUs += everyUs) {
+      const sample = dac.poll(nowUs);
+      map.add({ ...sample, localUs: localUs(sample.localUs + Math.round(lateUs?.(nowUs) ?? 0)) });
+      check?.();
+    }
   };
   /** Map minus truth for the frame that is reached `aheadUs` from now, in microseconds. */
   const errorUs = (aheadUs = 0): number => {
@@ -84,15 +97,11 @@ describe('device map', () => {
   });
 
   test('seconds in which every poll is late by milliseconds do not move it', () => {
-    const { dac, map, steps, run, errorUs } = watch({ ppm: 80, latenessUs: 40 });
+    const { map, steps, run, errorUs } = watch({ ppm: 80, latenessUs: 40 });
     const random = new Random(7);
     run(10 * second);
-    for (let atUs = 10 * second; atUs < 19 * second; atUs += 20_000) {
-      const sample = dac.poll(atUs);
-      // Two seconds of every three, as on a machine that has too much to do.
-      const lateUs = atUs % (3 * second) < 2 * second ? 1500 + random.exponential(3000) : 0;
-      map.add({ ...sample, localUs: localUs(sample.localUs + Math.round(lateUs)) });
-    }
+    // Two seconds of every three, as on a machine that has too much to do.
+    run(19 * second, { lateUs: (atUs) => (atUs % (3 * second) < 2 * second ? 1500 + random.exponential(3000) : 0) });
     run(20 * second);
     expect(steps).toEqual([]);
     expect(Math.abs(errorUs(2 * second))).toBeLessThan(30);
@@ -100,46 +109,43 @@ describe('device map', () => {
   });
 
   test('ten seconds in which no poll is on time are no other rate', () => {
-    const { dac, map, run, errorUs } = watch({ ppm: 80, latenessUs: 40 });
+    const { map, run, errorUs } = watch({ ppm: 80, latenessUs: 40 });
     const random = new Random(7);
     run(60 * second);
-    for (let atUs = 60 * second; atUs < 70 * second; atUs += 20_000) {
-      const sample = dac.poll(atUs);
-      map.add({ ...sample, localUs: localUs(sample.localUs + Math.round(80 + random.exponential(300))) });
-      expect(Math.abs(errorUs())).toBeLessThan(30);
-    }
+    run(70 * second, {
+      lateUs: () => 80 + random.exponential(300),
+      check: () => expect(Math.abs(errorUs())).toBeLessThan(30),
+    });
     run(90 * second);
     expect(Math.abs(errorUs(2 * second))).toBeLessThan(15);
     expect(Math.abs(map.ratePpm - 80)).toBeLessThan(1);
   });
 
   test('after a loss of whole blocks the map is as exact as before, at once', () => {
-    const { dac, map, steps, run, errorUs } = watch({ ppm: 80, latenessUs: 40 });
+    const { dac, steps, run, errorUs } = watch({ ppm: 80, latenessUs: 40 });
     run(60 * second);
     const beforeUs = errorUs();
     dac.underrun(60 * second, 64_000);
     const random = new Random(9);
-    for (let atUs = 60.1 * second; atUs < 70 * second; atUs += 60_000) {
-      const sample = dac.poll(atUs);
-      map.add({ ...sample, localUs: localUs(sample.localUs + Math.round(random.exponential(300))) });
-      if (steps.length > 0) expect(Math.abs(errorUs(atUs - 60 * second) - beforeUs)).toBeLessThan(10);
-    }
+    run(70 * second, {
+      everyUs: 60_000,
+      lateUs: () => random.exponential(300),
+      check: () => {
+        if (steps.length > 0) expect(Math.abs(errorUs() - beforeUs)).toBeLessThan(10);
+      },
+    });
     expect(steps.map(({ byUs }) => Math.round(byUs / 1000))).toEqual([64]);
   });
 
   test('where every poll came late after such a loss, it is so a few seconds later', () => {
-    const { dac, map, steps, run, errorUs } = watch({ ppm: 80, latenessUs: 40 });
+    const { dac, steps, run, errorUs } = watch({ ppm: 80, latenessUs: 40 });
     run(60 * second);
     const beforeUs = errorUs();
     dac.underrun(60 * second, 64_000);
     const random = new Random(9);
-    for (let atUs = 60.1 * second; atUs < 64.5 * second; atUs += 60_000) {
-      const sample = dac.poll(atUs);
-      const lateUs = atUs < 60.7 * second ? 2000 : random.exponential(300);
-      map.add({ ...sample, localUs: localUs(sample.localUs + Math.round(lateUs)) });
-    }
+    run(64.5 * second, { everyUs: 60_000, lateUs: (atUs) => (atUs < 60.7 * second ? 2000 : random.exponential(300)) });
     expect(steps).toHaveLength(1);
-    expect(Math.abs(errorUs(4 * second) - beforeUs)).toBeLessThan(10);
+    expect(Math.abs(errorUs() - beforeUs)).toBeLessThan(10);
     run(80 * second);
     expect(Math.abs(errorUs(2 * second) - beforeUs)).toBeLessThan(10);
   });
@@ -160,11 +166,11 @@ describe('device map', () => {
     dac.underrun(60.8 * second, 25_000);
     run(61.5 * second);
     expect(steps).toHaveLength(2);
-    for (let atUs = 61.5 * second; atUs < 70 * second; atUs += 60_000) {
-      const sample = dac.poll(atUs);
-      map.add({ ...sample, localUs: localUs(sample.localUs + Math.round(random.exponential(300))) });
-      expect(Math.abs(map.ratePpm - 80)).toBeLessThan(3);
-    }
+    run(70 * second, {
+      everyUs: 60_000,
+      lateUs: () => random.exponential(300),
+      check: () => expect(Math.abs(map.ratePpm - 80)).toBeLessThan(3),
+    });
     run(80 * second);
     expect(Math.abs(errorUs(2 * second))).toBeLessThan(15);
   });
